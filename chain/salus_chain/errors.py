@@ -1,0 +1,43 @@
+"""What can go wrong here, by whose fault it is.
+
+ChainError
+├── ConfigError      ours: a file of this machine's operator is wrong
+├── DecodeError      theirs: bytes that are not what they claim to be
+├── Rejected         theirs: well-formed, and against a rule (`code` says which)
+├── ProofError       theirs: a proof that does not hold
+└── Unreachable      nobody's: no validator answered
+"""
+
+from __future__ import annotations
+
+
+class ChainError(Exception):
+    """Base of this package's errors."""
+
+
+class ConfigError(ChainError):
+    """A configuration, key or genesis file is wrong; the message names file and key."""
+
+
+class DecodeError(ChainError):
+    """Bytes from elsewhere are malformed, not canonical, too long or of the wrong type."""
+
+
+class Rejected(ChainError):
+    """A rule refuses a transaction, an update or a message, which changes nothing.
+
+    `code` is stable and short (`wrong_round`); `reason` says what, where and what to do.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(f"{code}: {reason}")
+        self.code = code
+        self.reason = reason
+
+
+class ProofError(ChainError):
+    """A proof fails; the message names the first check that did."""
+
+
+class Unreachable(ChainError):
+    """No validator answered within the time allowed."""
