@@ -1,0 +1,64 @@
+"""The command `salus`: every part of the system under one name."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+import salus_chain.cli
+import salus_coordinator.cli
+import salus_edge.cli
+import salus_hil.cli
+from salus.demo.cli import demo
+from salus.errors import SalusError
+from salus_chain.errors import ChainError, ConfigError
+
+app = typer.Typer(
+    name="salus",
+    help="Personalised federated learning for medical wearables, settled on a proof-of-authority chain.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"salus {version('salus')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    show_version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Start with `salus demo`."""
+
+
+app.command("demo")(demo)
+app.add_typer(salus_coordinator.cli.model_app, name="model")
+app.add_typer(salus_edge.cli.app, name="gateway")
+app.add_typer(salus_coordinator.cli.coordinator_app, name="coordinator")
+app.add_typer(salus_chain.cli.app, name="chain")
+app.add_typer(salus_hil.cli.app, name="wearable")
+app.add_typer(salus_coordinator.cli.data_app, name="data")
+app.add_typer(salus_coordinator.cli.bench_app, name="bench")
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line, exit code 2 for a wrong configuration, else 1."""
+    try:
+        app()
+    except ConfigError as error:
+        sys.exit(_say(error, 2))
+    except (ChainError, SalusError) as error:
+        sys.exit(_say(error, 1))
+
+
+def _say(error: Exception, code: int) -> int:
+    typer.echo(f"salus: {error}", err=True)
+    return code
