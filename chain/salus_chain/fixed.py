@@ -25,7 +25,10 @@ def to_fixed(values: NDArray[np.floating]) -> Int32s:
     flat = np.asarray(values, dtype=np.float64)
     bad = ~np.isfinite(flat)
     if bad.any():
-        raise Rejected("not_finite", f"value {int(np.argmax(bad.ravel()))} is {flat.ravel()[np.argmax(bad)]}; train again")
+        raise Rejected(
+            "not_finite",
+            f"value {int(np.argmax(bad.ravel()))} is {flat.ravel()[np.argmax(bad)]}; train again",
+        )
     scaled = np.rint(flat * SCALE)
     large = np.abs(scaled) >= LIMIT * SCALE
     if large.any():

@@ -85,7 +85,9 @@ class Layout:
         """Raises DecodeError when the text is not a layout in its one form."""
         try:
             rows = json.loads(text)
-            layout = Layout(tuple(Variable(str(name), tuple(int(n) for n in shape), group) for name, shape, group in rows))
+            layout = Layout(
+                tuple(Variable(str(name), tuple(int(n) for n in shape), group) for name, shape, group in rows)
+            )
         except (ValueError, TypeError) as error:
             raise DecodeError(f"not a layout: {error}") from None
         names = [variable.name for variable in layout.variables]
@@ -95,7 +97,9 @@ class Layout:
             raise DecodeError("not a layout: variables need names, each its own")
         for variable in layout.variables:
             if variable.group not in GROUPS or not variable.shape or min(variable.shape) < 1:
-                raise DecodeError(f"not a layout: variable {variable.name!r} has group {variable.group!r}, shape {variable.shape}")
+                raise DecodeError(
+                    f"not a layout: variable {variable.name!r} has group {variable.group!r}, shape {variable.shape}"
+                )
         order = [GROUPS.index(variable.group) for variable in layout.variables]
         if order != sorted(order):
             raise DecodeError("not a layout: groups go base, trunk, head")

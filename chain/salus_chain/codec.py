@@ -1,0 +1,123 @@
+"""Canonical bytes: RFC 8949 deterministic CBOR of integers, byte strings and definite arrays, and nothing else.
+
+Text travels as UTF-8 byte strings. What two parties hash or sign has exactly one spelling: a decoder re-encodes
+and refuses what differs. Nouns write themselves as arrays (`value()`) and read themselves back (`read()`) with
+the functions below, which raise DecodeError naming the field.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final, TypeAlias, TypeVar
+
+import cbor2
+
+from salus_chain.errors import DecodeError
+
+Value: TypeAlias = "int | bytes | tuple[Value, ...]"
+
+INT_MIN: Final = -(1 << 63)
+INT_MAX: Final = (1 << 64) - 1
+MAX_BYTES: Final = 64 << 20  # the largest release or model that a validator takes in
+MAX_DEPTH: Final = 12
+IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9._:/@+~-]{0,63}")  # tasks, gateways, algorithms, rules
+
+T = TypeVar("T")
+
+
+def encode(value: Value) -> bytes:
+    """The one spelling of `value`. Raises DecodeError when it holds anything but int64/uint64, bytes, tuples."""
+    _check(value, MAX_DEPTH)
+    return cbor2.dumps(value, canonical=True)
+
+
+def decode(data: bytes, max_bytes: int = MAX_BYTES) -> Value:
+    """Read canonical bytes. Raises DecodeError: too long, too deep, malformed, another type or another spelling."""
+    if len(data) > max_bytes:
+        raise DecodeError(f"{len(data)} bytes where at most {max_bytes} are taken")
+    try:
+        value = _freeze(cbor2.loads(data, max_depth=MAX_DEPTH + 1, allow_indefinite=False), MAX_DEPTH)
+    except (
+        cbor2.CBORDecodeError,
+        ValueError,
+        OverflowError,
+        MemoryError,
+        RecursionError,
+        TypeError,
+    ) as error:
+        raise DecodeError(f"not canonical CBOR: {error}") from None
+    if encode(value) != data:
+        raise DecodeError("not canonical CBOR: it has another spelling than the deterministic one")
+    return value
+
+
+def _check(value: Value, depth: int) -> None:
+    kind = type(value)
+    if kind is bytes:
+        return
+    if kind is int:
+        if not INT_MIN <= value <= INT_MAX:  # type: ignore[operator]
+            raise DecodeError(f"integer {value} is outside int64 and uint64")
+    elif kind is tuple and depth:
+        for item in value:  # type: ignore[union-attr]
+            _check(item, depth - 1)
+    else:
+        raise DecodeError(f"{kind.__name__} is not in the canonical format, or is nested too deeply")
+
+
+def _freeze(value: object, depth: int) -> Value:
+    if type(value) is bytes or type(value) is int:
+        return value
+    if type(value) is list and depth:
+        return tuple(_freeze(item, depth - 1) for item in value)
+    raise DecodeError(f"{type(value).__name__} is not in the canonical format, or is nested too deeply")
+
+
+def fields(value: Value, count: int, what: str) -> tuple[Value, ...]:
+    """The items of an array of exactly `count`."""
+    if not isinstance(value, tuple) or len(value) != count:
+        raise DecodeError(f"{what}: an array of {count} is wanted")
+    return value
+
+
+def items(value: Value, read: Callable[[Value], T], what: str, most: int = 100_000) -> tuple[T, ...]:
+    """Every item of an array of any length up to `most`, each through `read`."""
+    if not isinstance(value, tuple) or len(value) > most:
+        raise DecodeError(f"{what}: an array of at most {most} is wanted")
+    return tuple(read(item) for item in value)
+
+
+def integer(value: Value, what: str, low: int = 0, high: int = (1 << 63) - 1) -> int:
+    """An integer of [low, high]."""
+    if not isinstance(value, int) or not low <= value <= high:
+        raise DecodeError(f"{what}: an integer from {low} to {high} is wanted")
+    return value
+
+
+def octets(value: Value, what: str, length: int | None = None) -> bytes:
+    """A byte string, of `length` bytes where that is given."""
+    if not isinstance(value, bytes) or (length is not None and len(value) != length):
+        raise DecodeError(f"{what}: {'a byte string' if length is None else f'{length} bytes'} wanted")
+    return value
+
+
+def text(value: Value, what: str, most: int = 100_000) -> str:
+    """UTF-8 of at most `most` bytes."""
+    raw = octets(value, what)
+    try:
+        if len(raw) > most:
+            raise DecodeError(f"{what}: {len(raw)} bytes where at most {most} are taken")
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise DecodeError(f"{what}: not UTF-8") from None
+
+
+def identifier(value: Value, what: str) -> str:
+    """A name: a letter, then up to 63 letters, digits or `._:/@+~-`."""
+    name = text(value, what, 64)
+    if not IDENTIFIER.fullmatch(name):
+        raise DecodeError(
+            f"{what}: {name!r} is not a letter followed by at most 63 letters, digits or ._:/@+~-"
+        )
+    return name
