@@ -5,50 +5,55 @@
 # source: release.proto
 # Protobuf Python Version: 6.31.1
 """Generated protocol buffer code."""
-
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
-
-_runtime_version.ValidateProtobufRuntimeVersion(_runtime_version.Domain.PUBLIC, 6, 31, 1, "", "release.proto")
+_runtime_version.ValidateProtobufRuntimeVersion(
+    _runtime_version.Domain.PUBLIC,
+    6,
+    31,
+    1,
+    '',
+    'release.proto'
+)
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
-    b'\n\rrelease.proto\x12\x10salus.release.v1"\x92\x06\n\x08Manifest\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12-\n\x04kind\x18\x03 \x01(\x0e\x32\x1f.salus.release.v1.Manifest.Kind\x12:\n\x0bsigner_role\x18\x04 \x01(\x0e\x32%.salus.release.v1.Manifest.SignerRole\x12\x15\n\rparent_sha256\x18\x05 \x01(\x0c\x12\x0e\n\x06sha256\x18\x06 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x07 \x01(\r\x12\x13\n\x0b\x61rena_bytes\x18\x08 \x01(\r\x12\x13\n\x0b\x66lash_bytes\x18\t \x01(\r\x12-\n\x05input\x18\n \x01(\x0b\x32\x1e.salus.release.v1.Quantisation\x12.\n\x06output\x18\x0b \x01(\x0b\x32\x1e.salus.release.v1.Quantisation\x12\x15\n\rgolden_inputs\x18\x0c \x03(\x0c\x12)\n\x07goldens\x18\r \x03(\x0b\x32\x18.salus.release.v1.Golden\x12\x1c\n\x14settled_model_digest\x18\x0e \x01(\x0c\x12\x15\n\rsettled_round\x18\x0f \x01(\r\x12\x17\n\x0f\x66rontend_sha256\x18\x10 \x01(\x0c\x12,\n\x08\x66rontend\x18\x11 \x01(\x0b\x32\x1a.salus.release.v1.FrontEnd\x12\x1c\n\x14reference_set_sha256\x18\x12 \x01(\x0c\x12\x16\n\x0eprogram_sha256\x18\x13 \x01(\x0c\x12)\n\x07tensors\x18\x14 \x03(\x0b\x32\x18.salus.release.v1.Tensor\x12\x10\n\x08\x63hain_id\x18\x15 \x01(\x0c"4\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x08\n\x04\x42\x41SE\x10\x01\x12\x0c\n\x08PERSONAL\x10\x02"K\n\nSignerRole\x12\x1b\n\x17SIGNER_ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bRELEASE_KEY\x10\x01\x12\x0f\n\x0bGATEWAY_KEY\x10\x02J\x04\x08\x16\x10@"@\n\x0cQuantisation\x12\r\n\x05scale\x18\x01 \x01(\x02\x12\x12\n\nzero_point\x18\x02 \x01(\x11\x12\r\n\x05shape\x18\x03 \x03(\r"\'\n\x06Golden\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07outputs\x18\x02 \x03(\x0c"q\n\x08\x46rontEnd\x12\'\n\x06\x62locks\x18\x01 \x03(\x0b\x32\x17.salus.release.v1.Block\x12\x16\n\x0ewindow_samples\x18\x02 \x01(\r\x12\x13\n\x0bhop_samples\x18\x03 \x01(\r\x12\x0f\n\x07rate_hz\x18\x04 \x01(\x02"F\n\x05\x42lock\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\nparameters\x18\x02 \x03(\x0b\x32\x1b.salus.release.v1.Parameter")\n\tParameter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\x02"*\n\x06Tensor\x12\x10\n\x08variable\x18\x01 \x01(\t\x12\x0e\n\x06tensor\x18\x02 \x01(\t"5\n\x0eSignedManifest\x12\x10\n\x08manifest\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c"x\n\x0eReleaseMessage\x12\x31\n\x05offer\x18\x01 \x01(\x0b\x32 .salus.release.v1.SignedManifestH\x00\x12(\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x17.salus.release.v1.ChunkH\x00\x42\t\n\x07message"5\n\x05\x43hunk\x12\x0e\n\x06sha256\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x62\x06proto3'
-)
+
+
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\rrelease.proto\x12\x10salus.release.v1\"\x92\x06\n\x08Manifest\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12-\n\x04kind\x18\x03 \x01(\x0e\x32\x1f.salus.release.v1.Manifest.Kind\x12:\n\x0bsigner_role\x18\x04 \x01(\x0e\x32%.salus.release.v1.Manifest.SignerRole\x12\x15\n\rparent_sha256\x18\x05 \x01(\x0c\x12\x0e\n\x06sha256\x18\x06 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x07 \x01(\r\x12\x13\n\x0b\x61rena_bytes\x18\x08 \x01(\r\x12\x13\n\x0b\x66lash_bytes\x18\t \x01(\r\x12-\n\x05input\x18\n \x01(\x0b\x32\x1e.salus.release.v1.Quantisation\x12.\n\x06output\x18\x0b \x01(\x0b\x32\x1e.salus.release.v1.Quantisation\x12\x15\n\rgolden_inputs\x18\x0c \x03(\x0c\x12)\n\x07goldens\x18\r \x03(\x0b\x32\x18.salus.release.v1.Golden\x12\x1c\n\x14settled_model_digest\x18\x0e \x01(\x0c\x12\x15\n\rsettled_round\x18\x0f \x01(\r\x12\x17\n\x0f\x66rontend_sha256\x18\x10 \x01(\x0c\x12,\n\x08\x66rontend\x18\x11 \x01(\x0b\x32\x1a.salus.release.v1.FrontEnd\x12\x1c\n\x14reference_set_sha256\x18\x12 \x01(\x0c\x12\x16\n\x0eprogram_sha256\x18\x13 \x01(\x0c\x12)\n\x07tensors\x18\x14 \x03(\x0b\x32\x18.salus.release.v1.Tensor\x12\x10\n\x08\x63hain_id\x18\x15 \x01(\x0c\"4\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x08\n\x04\x42\x41SE\x10\x01\x12\x0c\n\x08PERSONAL\x10\x02\"K\n\nSignerRole\x12\x1b\n\x17SIGNER_ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bRELEASE_KEY\x10\x01\x12\x0f\n\x0bGATEWAY_KEY\x10\x02J\x04\x08\x16\x10@\"@\n\x0cQuantisation\x12\r\n\x05scale\x18\x01 \x01(\x02\x12\x12\n\nzero_point\x18\x02 \x01(\x11\x12\r\n\x05shape\x18\x03 \x03(\r\"\'\n\x06Golden\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07outputs\x18\x02 \x03(\x0c\"q\n\x08\x46rontEnd\x12\'\n\x06\x62locks\x18\x01 \x03(\x0b\x32\x17.salus.release.v1.Block\x12\x16\n\x0ewindow_samples\x18\x02 \x01(\r\x12\x13\n\x0bhop_samples\x18\x03 \x01(\r\x12\x0f\n\x07rate_hz\x18\x04 \x01(\x02\"F\n\x05\x42lock\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\nparameters\x18\x02 \x03(\x0b\x32\x1b.salus.release.v1.Parameter\")\n\tParameter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\x02\"*\n\x06Tensor\x12\x10\n\x08variable\x18\x01 \x01(\t\x12\x0e\n\x06tensor\x18\x02 \x01(\t\"5\n\x0eSignedManifest\x12\x10\n\x08manifest\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"x\n\x0eReleaseMessage\x12\x31\n\x05offer\x18\x01 \x01(\x0b\x32 .salus.release.v1.SignedManifestH\x00\x12(\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x17.salus.release.v1.ChunkH\x00\x42\t\n\x07message\"5\n\x05\x43hunk\x12\x0e\n\x06sha256\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "release_pb2", _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'release_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-    DESCRIPTOR._loaded_options = None
-    _globals["_MANIFEST"]._serialized_start = 36
-    _globals["_MANIFEST"]._serialized_end = 822
-    _globals["_MANIFEST_KIND"]._serialized_start = 687
-    _globals["_MANIFEST_KIND"]._serialized_end = 739
-    _globals["_MANIFEST_SIGNERROLE"]._serialized_start = 741
-    _globals["_MANIFEST_SIGNERROLE"]._serialized_end = 816
-    _globals["_QUANTISATION"]._serialized_start = 824
-    _globals["_QUANTISATION"]._serialized_end = 888
-    _globals["_GOLDEN"]._serialized_start = 890
-    _globals["_GOLDEN"]._serialized_end = 929
-    _globals["_FRONTEND"]._serialized_start = 931
-    _globals["_FRONTEND"]._serialized_end = 1044
-    _globals["_BLOCK"]._serialized_start = 1046
-    _globals["_BLOCK"]._serialized_end = 1116
-    _globals["_PARAMETER"]._serialized_start = 1118
-    _globals["_PARAMETER"]._serialized_end = 1159
-    _globals["_TENSOR"]._serialized_start = 1161
-    _globals["_TENSOR"]._serialized_end = 1203
-    _globals["_SIGNEDMANIFEST"]._serialized_start = 1205
-    _globals["_SIGNEDMANIFEST"]._serialized_end = 1258
-    _globals["_RELEASEMESSAGE"]._serialized_start = 1260
-    _globals["_RELEASEMESSAGE"]._serialized_end = 1380
-    _globals["_CHUNK"]._serialized_start = 1382
-    _globals["_CHUNK"]._serialized_end = 1435
+  DESCRIPTOR._loaded_options = None
+  _globals['_MANIFEST']._serialized_start=36
+  _globals['_MANIFEST']._serialized_end=822
+  _globals['_MANIFEST_KIND']._serialized_start=687
+  _globals['_MANIFEST_KIND']._serialized_end=739
+  _globals['_MANIFEST_SIGNERROLE']._serialized_start=741
+  _globals['_MANIFEST_SIGNERROLE']._serialized_end=816
+  _globals['_QUANTISATION']._serialized_start=824
+  _globals['_QUANTISATION']._serialized_end=888
+  _globals['_GOLDEN']._serialized_start=890
+  _globals['_GOLDEN']._serialized_end=929
+  _globals['_FRONTEND']._serialized_start=931
+  _globals['_FRONTEND']._serialized_end=1044
+  _globals['_BLOCK']._serialized_start=1046
+  _globals['_BLOCK']._serialized_end=1116
+  _globals['_PARAMETER']._serialized_start=1118
+  _globals['_PARAMETER']._serialized_end=1159
+  _globals['_TENSOR']._serialized_start=1161
+  _globals['_TENSOR']._serialized_end=1203
+  _globals['_SIGNEDMANIFEST']._serialized_start=1205
+  _globals['_SIGNEDMANIFEST']._serialized_end=1258
+  _globals['_RELEASEMESSAGE']._serialized_start=1260
+  _globals['_RELEASEMESSAGE']._serialized_end=1380
+  _globals['_CHUNK']._serialized_start=1382
+  _globals['_CHUNK']._serialized_end=1435
 # @@protoc_insertion_point(module_scope)

@@ -47,9 +47,7 @@ class Manifest(message.Message):
         ValueType = typing.NewType("ValueType", builtins.int)
         V: _TypeAlias = ValueType  # noqa: Y015
 
-    class _SignerRoleEnumTypeWrapper(
-        enum_type_wrapper._EnumTypeWrapper[Manifest._SignerRole.ValueType], builtins.type
-    ):
+    class _SignerRoleEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Manifest._SignerRole.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         SIGNER_ROLE_UNSPECIFIED: Manifest._SignerRole.ValueType  # 0
         RELEASE_KEY: Manifest._SignerRole.ValueType  # 1
@@ -150,54 +148,9 @@ class Manifest(message.Message):
         tensors: abc.Iterable[Tensor] | None = ...,
         chain_id: builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal[
-        "frontend", b"frontend", "input", b"input", "output", b"output"
-    ]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["frontend", b"frontend", "input", b"input", "output", b"output"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal[
-        "arena_bytes",
-        b"arena_bytes",
-        "chain_id",
-        b"chain_id",
-        "flash_bytes",
-        b"flash_bytes",
-        "frontend",
-        b"frontend",
-        "frontend_sha256",
-        b"frontend_sha256",
-        "golden_inputs",
-        b"golden_inputs",
-        "goldens",
-        b"goldens",
-        "input",
-        b"input",
-        "kind",
-        b"kind",
-        "output",
-        b"output",
-        "parent_sha256",
-        b"parent_sha256",
-        "program_sha256",
-        b"program_sha256",
-        "reference_set_sha256",
-        b"reference_set_sha256",
-        "settled_model_digest",
-        b"settled_model_digest",
-        "settled_round",
-        b"settled_round",
-        "sha256",
-        b"sha256",
-        "signer_role",
-        b"signer_role",
-        "size_bytes",
-        b"size_bytes",
-        "task",
-        b"task",
-        "tensors",
-        b"tensors",
-        "version",
-        b"version",
-    ]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["arena_bytes", b"arena_bytes", "chain_id", b"chain_id", "flash_bytes", b"flash_bytes", "frontend", b"frontend", "frontend_sha256", b"frontend_sha256", "golden_inputs", b"golden_inputs", "goldens", b"goldens", "input", b"input", "kind", b"kind", "output", b"output", "parent_sha256", b"parent_sha256", "program_sha256", b"program_sha256", "reference_set_sha256", b"reference_set_sha256", "settled_model_digest", b"settled_model_digest", "settled_round", b"settled_round", "sha256", b"sha256", "signer_role", b"signer_role", "size_bytes", b"size_bytes", "task", b"task", "tensors", b"tensors", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -221,9 +174,7 @@ class Quantisation(message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal[
-        "scale", b"scale", "shape", b"shape", "zero_point", b"zero_point"
-    ]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["scale", b"scale", "shape", b"shape", "zero_point", b"zero_point"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -274,16 +225,7 @@ class FrontEnd(message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal[
-        "blocks",
-        b"blocks",
-        "hop_samples",
-        b"hop_samples",
-        "rate_hz",
-        b"rate_hz",
-        "window_samples",
-        b"window_samples",
-    ]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["blocks", b"blocks", "hop_samples", b"hop_samples", "rate_hz", b"rate_hz", "window_samples", b"window_samples"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -393,9 +335,7 @@ class ReleaseMessage(message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["chunk", b"chunk", "message", b"message", "offer", b"offer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal[
-        "chunk", b"chunk", "message", b"message", "offer", b"offer"
-    ]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["chunk", b"chunk", "message", b"message", "offer", b"offer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_message: _TypeAlias = typing.Literal["offer", "chunk"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = typing.Literal["message", b"message"]  # noqa: Y015
