@@ -1,0 +1,21 @@
+"""What a demo run was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The demo's options; `folder` is absolute."""
+
+    folder: Path
+    data: str
+    patients: int
+    gateways: int
+    validators: int
+    rounds: int
+    broker: str
+    seed: int
+    quick: bool
