@@ -21,10 +21,10 @@ def show(facts: Facts, console: Console) -> None:
 
 def _accuracy(facts: Facts) -> Table:
     content = accuracy_table(facts)
-    table = Table(title="Accuracy on later, unseen windows (%): arm, part of each set that was labelled", title_justify="left")
+    table = Table(title="Accuracy on later, unseen windows (%), by arm and by the part of each set that was labelled", title_justify="left")
     table.add_column("patient")
-    for head in content.heads:
-        table.add_column(head, justify="right")
+    for arm, labels in content.heads:
+        table.add_column(f"{arm}\n{labels}", justify="right")
     for row in content.rows:
         if row.mean:
             table.add_section()

@@ -28,7 +28,7 @@ class Row:
 class Table:
     """Accuracy in per cent: a row per patient, a column per arm and label part."""
 
-    heads: tuple[str, ...]
+    heads: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
 
 
@@ -39,7 +39,7 @@ def accuracy_table(facts: Facts) -> Table:
     rows = [_row(patient, pairs, {pair: by_pair[pair].get(patient) for pair in pairs}) for patient in facts.patients]
     means: dict[tuple[str, str], float | None] = {pair: mean(list(by_pair[pair].values())) for pair in pairs}
     rows.append(_row("mean", pairs, means, is_mean=True))
-    return Table(tuple(f"{arm}, {labels}" for arm, labels in pairs), tuple(rows))
+    return Table(tuple(pairs), tuple(rows))
 
 
 def headline(facts: Facts) -> list[tuple[str, str]]:
