@@ -84,7 +84,8 @@ def divide(numerators: Int64s, denominator: int) -> Int64s:
     quotient, remainder = np.divmod(numerators, denominator)
     twice = 2 * remainder
     up = (twice > denominator) | ((twice == denominator) & (quotient & 1 == 1))
-    return quotient + up
+    rounded: Int64s = quotient + up
+    return rounded
 
 
 def _mean(

@@ -58,7 +58,7 @@ def _check(value: Value, depth: int) -> None:
         return
     if kind is int:
         if not INT_MIN <= value <= INT_MAX:  # type: ignore[operator]
-            raise DecodeError(f"integer {value} is outside int64 and uint64")
+            raise DecodeError(f"integer {value!r} is outside int64 and uint64")
     elif kind is tuple and depth:
         for item in value:  # type: ignore[union-attr]
             _check(item, depth - 1)

@@ -97,14 +97,14 @@ def set_hash(keys: Sequence[bytes]) -> bytes:
     return sha256(encode((b"salus/validators/1", tuple(keys)))).digest()
 
 
-class _Seat(Config):
+class _Seat(Config, frozen=True):
     name: str
     public_key: str
     peer: str
     url: str
 
 
-class _Policy(Config):
+class _Policy(Config, frozen=True):
     rules: tuple[str, ...]
     min_updates: int
     max_gateways: int
@@ -113,7 +113,7 @@ class _Policy(Config):
     max_duration_ms: int
 
 
-class _Genesis(Config):
+class _Genesis(Config, frozen=True):
     federation: str
     time_ms: int
     test: bool

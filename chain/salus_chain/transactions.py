@@ -12,12 +12,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import sha256
-from typing import Final, NewType, TypeAlias
+from typing import TYPE_CHECKING, Final, NewType, TypeAlias
 
+from salus_chain import merkle
 from salus_chain.codec import Value, decode, encode, fields, identifier, integer, items, octets, text
 from salus_chain.errors import DecodeError
 from salus_chain.genesis import set_hash
-from salus_chain.keys import Signer
+
+if TYPE_CHECKING:  # the auditor reads transactions without the library that signs them
+    from salus_chain.keys import Signer
 
 TxId = NewType("TxId", bytes)
 
@@ -433,6 +436,12 @@ def quorum_transaction(
     """The bytes of a quorum's transaction from the `count` lowest seats of `signatures` (seat to signature)."""
     seals = tuple((seat, signatures[seat]) for seat in sorted(signatures)[:count])
     return encode((chain_id, int(KINDS[type(body)]), b"", 0, body.value(), seals))
+
+
+def commit_set_root(rows: Iterable[tuple[str, bytes, int]]) -> bytes:
+    """What a settlement names its commits by: a Merkle root over (gateway, digest, weight), by gateway."""
+    leaves = sorted((gateway.encode(), digest, weight) for gateway, digest, weight in rows)
+    return merkle.root([encode(leaf) for leaf in leaves])
 
 
 def receipt_bytes(chain_id: bytes, digest: bytes) -> bytes:
