@@ -33,7 +33,12 @@ def _below(name: str) -> Callable[[Path], Path | None]:
 
 SOURCES: Final[dict[str, Source]] = {
     "watch": Source(
-        watch.TITLE, watch.LICENCE, watch.CHANNELS, watch.read, lambda _: watch.find(), "pip install 'salus[demo]'"
+        watch.TITLE,
+        watch.LICENCE,
+        watch.CHANNELS,
+        watch.read,
+        lambda _: watch.find(),
+        "pip install 'salus[demo]'",
     ),
     "weda_fall": Source(
         weda_fall.TITLE,
@@ -45,7 +50,12 @@ SOURCES: Final[dict[str, Source]] = {
         weda_fall.import_files,
     ),
     "hapt": Source(
-        hapt.TITLE, hapt.LICENCE, hapt.CHANNELS, hapt.read, _below(hapt.FILE), "UCI; no importer of the originals yet"
+        hapt.TITLE,
+        hapt.LICENCE,
+        hapt.CHANNELS,
+        hapt.read,
+        _below(hapt.FILE),
+        "UCI; no importer of the originals yet",
     ),
     "sisfall": Source(
         sisfall.TITLE,
@@ -78,7 +88,10 @@ def data_root() -> Path:
     """`SALUS_DATA`, else the first `../shared/data` seen from the working folder or the repository."""
     if named := os.environ.get("SALUS_DATA"):
         return Path(named)
-    candidates = [Path.cwd() / "../shared/data", *(parent / "../shared/data" for parent in Path(__file__).parents)]
+    candidates = [
+        Path.cwd() / "../shared/data",
+        *(parent / "../shared/data" for parent in Path(__file__).parents),
+    ]
     return next((path.resolve() for path in candidates if path.is_dir()), candidates[0].resolve())
 
 
@@ -122,7 +135,9 @@ def import_data(name: str, source: Path, root: Path | None = None) -> Path:
     reader = SOURCES[name].import_files
     if reader is None:
         able = ", ".join(known for known, each in SOURCES.items() if each.import_files)
-        raise DataError("not_importable", f"{name} has no importer yet ({SOURCES[name].get}); those that have: {able}")
+        raise DataError(
+            "not_importable", f"{name} has no importer yet ({SOURCES[name].get}); those that have: {able}"
+        )
     path = imported(root or data_root(), name)
     save(check(reader(source), SOURCES[name].channels), path)
     return path

@@ -15,14 +15,15 @@ import msgspec
 import numpy as np
 import tomli_w
 from numpy.typing import NDArray
-
 from salus_chain.fixed import to_fixed, to_float
 from salus_chain.layout import Layout
+from salus_chain.updates import model_digest
+from salus_edge.task import Task, load_task
+
 from salus_coordinator.errors import ModelError
 from salus_coordinator.model.layers import layout, rows
 from salus_coordinator.model.manifest import Origin, base_manifest, reference_digest
 from salus_coordinator.model.quantise import Quantised, Reference, quantise
-from salus_edge.task import Task, load_task
 
 FILES: Final = (
     "task.toml", "layout.json", "program.tflite", "model.i32", "base.tflite", "manifest.pb", "reference.npz", "report.json",
@@ -47,11 +48,6 @@ class Package:
     report: Json
 
 
-def model_digest(model: NDArray[np.int32]) -> bytes:
-    """SHA-256 of the shared model's bytes, int32 little endian: what the chain holds."""
-    return sha256(np.ascontiguousarray(model, "<i4").tobytes()).digest()
-
-
 def assemble(
     task: Task,
     program: bytes,
@@ -66,7 +62,12 @@ def assemble(
     """
     plan, model = layout(task), to_fixed(flat)
     quantised = quantise(task, to_float(model), reference)
-    origin = Origin(version=1, settled_model_digest=model_digest(model), settled_round=0, chain_id=chain_id)
+    origin = Origin(
+        version=1,
+        settled_model_digest=model_digest(layout(task).digest, model),
+        settled_round=0,
+        chain_id=chain_id,
+    )
     manifest = base_manifest(task, plan, quantised, reference, sha256(program).digest(), origin)
     report = _report(task, program, model, quantised, reference, measured or {})
     return Package(task, plan, program, model, quantised.model, manifest, reference, report)
@@ -174,7 +175,7 @@ def _report(
         "reference_windows": len(reference.labels),
         "measured": measured,
         "program_bytes": len(program),
-        "model_sha256": model_digest(model).hex(),
+        "model_digest": model_digest(layout(task).digest, model).hex(),
         "base_sha256": sha256(quantised.model).hexdigest(),
         "program_sha256": sha256(program).hexdigest(),
         "layout_sha256": layout(task).digest.hex(),

@@ -7,13 +7,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from salus_edge.task import Task
 
 from salus_coordinator.errors import ModelError
 from salus_coordinator.model import forward
 from salus_coordinator.model.device import Scale, write_base
 from salus_coordinator.model.layers import Row, layout, rows, window_shape
 from salus_coordinator.model.oracle import Oracle, arena_bytes, operators
-from salus_edge.task import Task
 
 Floats = NDArray[np.float32]
 LOSS_POINTS: Final = 1.0  # the gate: what int8 may cost on the reference set
