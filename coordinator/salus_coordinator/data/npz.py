@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import zipfile
 from pathlib import Path
@@ -36,6 +35,11 @@ def arrays(path: Path, names: tuple[str, ...]) -> Arrays:
         raise DataError("unreadable", f"{path} is not a readable npz file: {error}") from None
 
 
+def scaled(counts: NDArray[np.generic], scale: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Integer counts (n, channels) times the unit of each channel."""
+    return np.multiply(counts.astype(np.float32), scale.astype(np.float32), dtype=np.float32)
+
+
 def save(dataset: DataSet, path: Path) -> None:
     """Write the common form, whole or not at all."""
     recordings = dataset.recordings
@@ -58,7 +62,7 @@ def save(dataset: DataSet, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
         np.savez_compressed(file, allow_pickle=False, **contents)
-    os.replace(file.name, path)
+    Path(file.name).replace(path)
 
 
 def restore(path: Path, name: str) -> DataSet:

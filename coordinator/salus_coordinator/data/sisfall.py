@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from salus_coordinator.data.form import DataSet, Recording, Span
-from salus_coordinator.data.npz import arrays
+from salus_coordinator.data.npz import arrays, scaled
 
 TITLE: Final = "SisFall: 38 people, falls and daily activities, waist acc + gyro"
 LICENCE: Final = "none stated: research use, never redistributed"
@@ -23,7 +23,7 @@ FILE: Final = "sisfall/sisfall_50hz.npz"
 def read(root: Path) -> DataSet:
     """One recording per trial."""
     got = arrays(root / FILE, ("X", "offsets", "subject", "activity", "trial", "scale"))
-    offsets, samples = got["offsets"].astype(np.int64), (got["X"] * got["scale"]).astype(np.float32)
+    offsets, samples = got["offsets"].astype(np.int64), scaled(got["X"], got["scale"])
     recordings = []
     for index in range(len(offsets) - 1):
         cut = samples[offsets[index] : offsets[index + 1]]

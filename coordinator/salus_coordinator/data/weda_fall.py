@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from salus_coordinator.data.form import DataSet, Recording, Span
-from salus_coordinator.data.npz import arrays
+from salus_coordinator.data.npz import arrays, scaled
 from salus_coordinator.errors import DataError
 
 TITLE: Final = "WEDA-FALL: 25 people, falls and daily activities, wrist acc + gyro"
@@ -29,7 +29,7 @@ def read(root: Path) -> DataSet:
     """The prepared set. A trial is one recording; a fall is labelled where the authors marked it."""
     got = arrays(root / FILE, ("X", "offsets", "subject", "activity", "trial", "fall_window_s", "scale"))
     offsets = got["offsets"].astype(np.int64)
-    samples = (got["X"] * got["scale"]).astype(np.float32)
+    samples = scaled(got["X"], got["scale"])
     recordings = []
     for index in range(len(offsets) - 1):
         cut = samples[offsets[index] : offsets[index + 1]]

@@ -34,7 +34,7 @@ class Request:
     data: str
     seed: int = 0
     pretrain: int | None = None
-    recipe: Recipe = Recipe()
+    recipe: Recipe = field(default_factory=Recipe)
     root: Path | None = None
 
 

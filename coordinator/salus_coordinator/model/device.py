@@ -33,7 +33,7 @@ class Scale:
 
     def quantise(self, values: Floats) -> NDArray[np.int8]:
         q = np.rint(values.astype(np.float64) / self.scale) + self.zero_point
-        return np.clip(q, -128, 127).astype(np.int8)
+        return np.asarray(np.clip(q, -128, 127), np.int8)
 
     def dequantise(self, q: NDArray[np.int8]) -> Floats:
         return ((q.astype(np.float64) - self.zero_point) * self.scale).astype(np.float32)
@@ -60,7 +60,7 @@ def write_base(
 def kernel_scales(kernel: Floats) -> NDArray[np.float32]:
     """Symmetric int8 scale per output channel (the last axis)."""
     largest = np.abs(kernel).max(axis=tuple(range(kernel.ndim - 1)))
-    return np.maximum(largest / 127.0, 1e-9).astype(np.float32)
+    return np.asarray(np.maximum(largest / 127.0, 1e-9), np.float32)
 
 
 class _Graph:

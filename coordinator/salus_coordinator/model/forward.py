@@ -41,7 +41,7 @@ def _conv(row: Row, weights: Mapping[str, Floats], x: Floats) -> Floats:
     views = np.lib.stride_tricks.sliding_window_view(x, taps, axis=1)[:, :: row.layer.stride]
     patches = np.moveaxis(views, -1, 2).reshape(-1, taps * channels)
     y = patches @ weights[f"{row.name}/kernel"].reshape(-1, filters) + weights[f"{row.name}/bias"]
-    return np.clip(y, 0.0, CLIP).astype(np.float32).reshape(len(x), row.length_out, filters)
+    return np.asarray(np.clip(y, 0.0, CLIP), np.float32).reshape(len(x), row.length_out, filters)
 
 
 def _pool(row: Row, x: Floats) -> Floats:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -98,7 +97,7 @@ def publish(source: Path, folder: Path) -> None:
             folder.mkdir(exist_ok=True)
     for name in FILES:
         shutil.copyfile(source / name, folder / f".{name}.new")
-        os.replace(folder / f".{name}.new", folder / name)
+        (folder / f".{name}.new").replace(folder / name)
 
 
 def read(folder: Path) -> Package:

@@ -10,7 +10,7 @@ from threading import Lock
 import numpy as np
 import uvicorn
 from fastapi import FastAPI, Request, Response
-from salus_chain.codec import decode, encode, fields, integer, octets
+from salus_chain.codec import encode
 from salus_chain.errors import DecodeError
 from salus_chain.fixed import to_float
 from salus_chain.updates import model_digest
@@ -19,40 +19,9 @@ from salus_coordinator.errors import ModelError
 from salus_coordinator.model import package
 from salus_coordinator.model.manifest import Origin, base_manifest
 from salus_coordinator.model.quantise import quantise
+from salus_coordinator.order import Order
 
-TAG = b"salus/requantise"
 CBOR = "application/cbor"
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What to requantise: the shared model int32 (D,) as bytes, and where it comes from."""
-
-    model: bytes
-    settled_model_digest: bytes
-    settled_round: int
-    version: int
-    parent_sha256: bytes
-
-    def encode(self) -> bytes:
-        """Canonical CBOR, the body of `POST /requantise`."""
-        return encode(
-            (TAG, self.model, self.settled_model_digest, self.settled_round, self.version, self.parent_sha256)
-        )
-
-    @staticmethod
-    def decode(data: bytes) -> Order:
-        """Raises DecodeError."""
-        tag, model, digest, number, version, parent = fields(decode(data), 6, "requantise order")
-        if tag != TAG:
-            raise DecodeError("requantise order: another tag")
-        return Order(
-            octets(model, "model"),
-            octets(digest, "settled_model_digest", 32),
-            integer(number, "settled_round"),
-            integer(version, "version", high=(1 << 32) - 1),
-            octets(parent, "parent_sha256"),
-        )
 
 
 @dataclass
