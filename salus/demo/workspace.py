@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import tomli_w
+from salus_chain.genesis import Genesis
 
 from salus.demo.people import Cast, Patient
-from salus_chain.genesis import Genesis
-from salus_chain.keys import PemSigner
 
-START_MS: Final = 1_767_225_600_000  # 2026-01-01: the recordings carry no date, the wearables' clocks need one
+START_MS: Final = (
+    1_767_225_600_000  # 2026-01-01: the recordings carry no date, the wearables' clocks need one
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Arm:
 
 
 def arms(main: str) -> tuple[Arm, ...]:
-    """The personalised arm and its FedAvg comparator, each with 20 % and with 60 % of the labels; the first is the product's."""
+    """The personalised arm (first) and its FedAvg comparator, with 20 % and with 60 % of the labels."""
     return (
         Arm(main, "fedrep", ("setup",)),
         Arm(f"{main}-fedavg", "fedavg", ("setup",)),
@@ -99,10 +100,15 @@ def consent_of(subject: str) -> tuple[bytes, bytes]:
 
 
 def write_gateway(
-    space: Workspace, genesis: Genesis, roles: Cast, gateway: str, broker: str, consents: dict[str, bytes], which: Sequence[Arm]
-) -> bytes:
-    """Write a gateway's key, secrets and configuration; its public key."""
-    signer = PemSigner.generate(space.keys / f"{gateway}.pem")
+    space: Workspace,
+    genesis: Genesis,
+    roles: Cast,
+    gateway: str,
+    broker: str,
+    consents: dict[str, bytes],
+    which: Sequence[Arm],
+) -> None:
+    """Write a gateway's store key and configuration; its signing key is enrolled at its hospital already."""
     new_secret(space.keys / f"{gateway}.store")
     content = {
         "gateway": gateway,
@@ -127,19 +133,22 @@ def write_gateway(
         ],
         "arms": [{"task": arm.task, "labels": list(arm.labels)} for arm in which],
     }
-    write_toml(space.config(gateway), content, f"An edge gateway and its patients.\nRun: salus gateway run {gateway}.toml")
-    return signer.public_key
+    write_toml(
+        space.config(gateway),
+        content,
+        f"An edge gateway and its patients.\nRun: salus gateway run {gateway}.toml",
+    )
 
 
-def write_wearable(space: Workspace, genesis: Genesis, patient: Patient, broker: str, data: str, release_key: str) -> None:
-    """Write a wearable's secret and configuration: first setup and diary with version 1, then, with version 2, the test part."""
+def write_wearable(space: Workspace, genesis: Genesis, patient: Patient, broker: str, data: str) -> None:
+    """Write a wearable's secret and configuration: setup and diary with version 1, the test part with 2."""
     new_secret(space.keys / f"{patient.device}.link")
     content = {
         "device": patient.device,
         "federation": genesis.federation,
         "mqtt": broker,
         "link_secret": f"keys/{patient.device}.link",
-        "release_public_key": release_key,
+        "release_public_key": "keys/release.pub",
         "chain_id": genesis.chain_id.hex(),
         "model": "model",
         "state": f"wearables/{patient.device}",

@@ -7,12 +7,14 @@ import pytest
 
 import salus.broker
 from salus.broker import mosquitto_path, start_broker
-from salus.errors import MissingTool
+from salus.errors import MissingToolError
 from salus.processes import Processes, free_ports
 
 
 @pytest.mark.parametrize("kind", ["mosquitto", "amqtt"])
-def test_a_message_goes_through_either_broker(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_goes_through_either_broker(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if kind == "mosquitto" and mosquitto_path() is None:
         pytest.skip("mosquitto is not installed: apt install mosquitto")
     if kind == "amqtt":
@@ -36,5 +38,8 @@ def test_a_message_goes_through_either_broker(kind: str, tmp_path: Path, monkeyp
 def test_without_any_broker_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(salus.broker, "mosquitto_path", lambda: None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with Processes(tmp_path / "logs") as processes, pytest.raises(MissingTool, match=r"apt install mosquitto.*pip install"):
+    with (
+        Processes(tmp_path / "logs") as processes,
+        pytest.raises(MissingToolError, match=r"apt install mosquitto.*pip install"),
+    ):
         start_broker(processes, tmp_path / "broker", 1)

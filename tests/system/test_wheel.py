@@ -1,4 +1,4 @@
-"""The built wheel, in a bare environment outside the repository: the command, a gateway's import, a proof's check."""
+"""The built wheel in a bare environment: the command, a gateway's import, a proof's check."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 
 def run(*command: str | Path, cwd: Path, code: int = 0) -> str:
-    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(
+        [str(part) for part in command], cwd=cwd, capture_output=True, text=True, timeout=280
+    )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -23,7 +25,18 @@ def run(*command: str | Path, cwd: Path, code: int = 0) -> str:
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of programs of an environment that has the wheel and its own dependencies, nothing else."""
     folder = tmp_path_factory.mktemp("bare")
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder / "dist", REPOSITORY, cwd=folder)
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "-w",
+        folder / "dist",
+        REPOSITORY,
+        cwd=folder,
+    )
     run(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
     (wheel,) = (folder / "dist").glob("salus-*.whl")
     run(folder / "venv/bin/python", "-m", "pip", "install", "--quiet", wheel, cwd=folder)
