@@ -44,7 +44,7 @@ class Peers:
     def __init__(
         self, chain_id: bytes, seat: int, addresses: Sequence[str], listener: Listener, rng: Random
     ) -> None:
-        """`addresses` are `host:port` by seat."""
+        """`addresses` are `host:port` by seat. Made inside the event loop that runs it."""
         self._hello = encode_frame(Hello(chain_id, seat))
         self._chain_id = chain_id
         self._seat = seat
@@ -54,6 +54,7 @@ class Peers:
         self._queues = {other: _Queue() for other in range(len(addresses)) if other != seat}
         self._open: set[asyncio.StreamWriter] = set()
         self.reachable: set[int] = set()
+        self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def send(self, seat: int | None, frame: Frame) -> None:
         """Queue a frame for one seat, or for all others when `seat` is None."""
@@ -74,6 +75,7 @@ class Peers:
             async with asyncio.TaskGroup() as tasks:
                 for other in self._queues:
                     tasks.create_task(self._speak(other), name=f"peer {other}")
+                await self._fault
         finally:
             server.close()
             for writer in self._open:
@@ -90,7 +92,7 @@ class Peers:
             ):
                 raise DecodeError("the first message is not a hello of this chain")
             while True:
-                self._listener.received(hello.seat, decode_frame(await _read(reader)))
+                self._hear(hello.seat, decode_frame(await _read(reader)))
         except DecodeError as error:
             log.warning("peer dropped", reason=str(error))
         except (OSError, asyncio.IncompleteReadError, TimeoutError, asyncio.CancelledError):
@@ -98,6 +100,14 @@ class Peers:
         finally:
             self._open.discard(writer)
             writer.close()
+
+    def _hear(self, seat: int, frame: Frame) -> None:
+        """A fault of the listener's own ends `run`; it is no reason to drop a peer and go on."""
+        try:
+            self._listener.received(seat, frame)
+        except Exception as error:
+            if not self._fault.done():
+                self._fault.set_exception(error)
 
     async def _speak(self, other: int) -> None:
         """Keep a connection to one peer and send it what its queue holds."""
