@@ -1,7 +1,7 @@
 """What a campaign does next, from what the chain shows: pure, and so restartable at any point.
 
-A *lane* is one task id with its planned rounds. Nothing is remembered between decisions: how many rounds are settled, which
-release is due and how often a round has expired all follow from the chain.
+A *lane* is one task id with its planned rounds. Nothing is remembered between decisions: how many rounds are
+settled, which release is due and how often a round has expired all follow from the chain.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from salus_chain.views import RoundView, TaskView
+
 from salus_coordinator.config import RoundPlan
 
 
@@ -54,7 +55,7 @@ class ApproveModel:
 
 @dataclass(frozen=True, slots=True)
 class MakeRelease:
-    """Requantise the model as it stands, sign, have it approved. `round` is the one that settled it, 0: none."""
+    """Requantise the model as it stands, sign, have it approved. `round` settled it; 0 is none."""
 
     version: int
     round: int
@@ -117,7 +118,9 @@ def decide(lane: Lane, seen: Seen) -> Action:
 
 
 def arms_may_start(lane: Lane, seen: Seen) -> bytes | None:
-    """The digest of the model that arms start from: the main lane's after its last planned calibration, once released."""
+    """The digest of the model that arms start from: the main lane's after its last planned calibration, once
+    released.
+    """
     settled, wanted = seen.settled, lane.calibrations(len(lane.rounds))
     if seen.task is None or seen.task.release is None or seen.task.release.version < 1 + wanted:
         return None

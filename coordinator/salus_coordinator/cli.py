@@ -29,7 +29,8 @@ def model_build(
     ] = False,
     serve: Annotated[str, typer.Option(help="Then stay alive and requantise at [HOST:]PORT.")] = "",
 ) -> None:
-    """Train, quantise to int8, check operators, flash, arena and MACs, write golden vectors and the training program.
+    """Train, quantise to int8, check operators, flash, arena and MACs, write golden vectors and the training
+    program.
 
     Example: salus model build exercise --data watch --out model
     """
@@ -70,7 +71,8 @@ def data_import(
     name: Annotated[str, typer.Argument(help="Data set, as `salus data list` names it.")],
     source: Annotated[Path, typer.Argument(help="Folder with the original files that you downloaded.")],
 ) -> None:
-    """Read a data set's original files and write it into SALUS_DATA; nothing is written when anything is wrong.
+    """Read a data set's original files and write it into SALUS_DATA; nothing is written when anything is
+    wrong.
 
     Example: salus data import weda_fall ~/Downloads/WEDA-FALL/dataset
     """
@@ -90,7 +92,8 @@ def coordinator_run(
 ) -> None:
     """Approve the model, open rounds, wait for settlements, requantise, sign and approve releases.
 
-    It reads the chain first and goes on where the campaign stands, so it may be stopped and started at any time.
+    It reads the chain first and goes on where the campaign stands, so it may be stopped and started at any
+    time.
 
     Example: salus coordinator run coordinator.toml
     """
@@ -107,7 +110,8 @@ def bench_gateway(
     ] = "exercise",
     seconds: Annotated[float, typer.Option(min=0.1, help="How long each measurement runs.")] = 3.0,
 ) -> None:
-    """Training steps/s and memory of the LiteRT program against Keras `fit` and `train_on_batch`, one core each.
+    """Training steps/s and memory of the LiteRT program against Keras `fit` and `train_on_batch`, one core
+    each.
 
     Example: salus bench gateway --json bench.json
     """

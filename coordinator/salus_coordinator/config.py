@@ -8,6 +8,7 @@ from typing import Final, Literal
 from salus_chain.config import Config, beside, load
 from salus_chain.fixed import SCALE
 from salus_chain.layout import Group
+
 from salus_coordinator.errors import ConfigError
 
 Kind = Literal["calibration", "feature"]
@@ -82,7 +83,7 @@ class Arm(Config, frozen=True):
 
 
 class CoordinatorConfig(Config, frozen=True):
-    """`coordinator.toml`. Paths are beside the file. `retries` is how often an expired round is opened again."""
+    """`coordinator.toml`. Paths are beside the file. An expired round is opened again `retries` times."""
 
     genesis: str
     key: str
@@ -90,8 +91,8 @@ class CoordinatorConfig(Config, frozen=True):
     model: str
     builder: str
     rounds: list[RoundPlan]
-    arms: list[Arm] = []
-    validators: list[str] = []
+    arms: tuple[Arm, ...] = ()
+    validators: tuple[str, ...] = ()
     progress: str = "progress.jsonl"
     retries: int = 3
     settle_in_s: float = 0.0

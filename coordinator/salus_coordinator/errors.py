@@ -25,7 +25,10 @@ class _CodedError(CoordinatorError):
 
 
 class DataError(_CodedError):
-    """A data set is refused. `code` is stable and short (`not_finite`); `reason` says what, where, what to do."""
+    """A data set is refused.
+
+    `code` is stable and short (`not_finite`); `reason` says what, where, what to do.
+    """
 
 
 class ModelError(_CodedError):

@@ -1,4 +1,4 @@
-"""What a campaign has done, as JSON lines: structlog on stderr for people, `progress.jsonl` for the report."""
+"""What a campaign has done, as JSON lines: on stderr for people, `progress.jsonl` for the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A release: settled weights requantised by the builder, named after this chain, signed by the release key."""
+"""A release: settled weights requantised by the builder, named after this chain, and signed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import httpx
-
 from salus_chain.approvals import RELEASE_DOMAIN
 from salus_chain.candidates import ReleaseCandidate
 from salus_chain.codec import decode, fields, octets
 from salus_chain.errors import DecodeError
 from salus_chain.keys import Signer
 from salus_chain.proto.release_pb2 import Manifest, SignedManifest
+
 from salus_coordinator.errors import CampaignError
 from salus_coordinator.order import Order
 
@@ -21,7 +21,9 @@ TIMEOUT_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Builder:
-    """The builder's address; it is asked, never trusted: validators check what it makes against the settled model."""
+    """The builder's address; it is asked, never trusted: validators check what it makes against the settled
+    model.
+    """
 
     url: str
 

@@ -1,4 +1,6 @@
-"""Runs a campaign: one task per lane looks at the chain, decides, acts; signatures and nonces are taken in turn."""
+"""Runs a campaign: one task per lane looks at the chain, decides, acts; signatures and nonces are taken in
+turn.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +20,7 @@ from salus_chain.genesis import read_genesis
 from salus_chain.keys import PemSigner, Signer
 from salus_chain.transactions import OpenRound
 from salus_chain.updates import model_digest
+
 from salus_coordinator.campaign import (
     ApproveModel,
     Done,
@@ -65,7 +68,7 @@ class Campaign:
 
 
 def run(path: Path, watch: bool) -> None:
-    """Run the campaign of a configuration file. Raises ConfigError, ModelError, ChainError or CampaignError."""
+    """Run the campaign of a file. Raises ConfigError, ModelError, ChainError or CampaignError."""
     config = read_config(path)
     genesis = read_genesis(beside(path, config.genesis))
     package = read(beside(path, config.model))

@@ -1,4 +1,6 @@
-"""The one common form of every data set: recordings with subject, session, channels, rate, samples and labelled spans."""
+"""The one common form of every data set: recordings with subject, session, channels, rate, samples and
+labelled spans.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Recording:
-    """One uninterrupted recording of one subject; `samples` (n, channels) in the data set's physical units."""
+    """One uninterrupted recording of one subject; `samples` (n, channels) in the set's physical units."""
 
     subject: str
     session: str

@@ -1,6 +1,8 @@
-"""UCI HAPT: 30 people, 6 activities and 6 transitions, waist acceleration (g) and gyroscope (rad/s), 50 Hz, two sessions each.
+"""UCI HAPT: 30 people, 6 activities and 6 transitions, waist acceleration (g) and gyroscope (rad/s), 50 Hz,
+two sessions each.
 
-Reyes-Ortiz, Oneto, Samà, Parra, Anguita, "Transition-aware human activity recognition", Neurocomputing 171, 2016.
+Reyes-Ortiz, Oneto, Samà, Parra, Anguita, "Transition-aware human activity recognition", Neurocomputing 171,
+2016.
 """
 
 from __future__ import annotations

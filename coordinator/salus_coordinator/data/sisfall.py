@@ -1,7 +1,8 @@
-"""SisFall: 38 people, 15 kinds of fall and 19 daily activities, waist acceleration (g) and gyroscope (deg/s), 50 Hz.
+"""SisFall: 38 people, 15 kinds of fall and 19 daily activities, waist acceleration (g) and gyroscope (deg/s),
+50 Hz.
 
-Sucerquia, López, Vargas-Bonilla, "SisFall: a fall and movement dataset", Sensors 17(1), 2017. A trial carries its code
-as its one label, because the set does not say when in the trial the fall happens.
+Sucerquia, López, Vargas-Bonilla, "SisFall: a fall and movement dataset", Sensors 17(1), 2017. A trial carries
+its code as its one label, because the set does not say when in the trial the fall happens.
 """
 
 from __future__ import annotations

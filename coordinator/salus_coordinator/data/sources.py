@@ -16,7 +16,9 @@ from salus_coordinator.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One data set: how to read it below a root, which file shows that it is there, how to import the originals."""
+    """One data set: how to read it below a root, which file shows that it is there, how to import the
+    originals.
+    """
 
     title: str
     licence: str

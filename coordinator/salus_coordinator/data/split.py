@@ -1,4 +1,5 @@
-"""Who and when: which people pre-train, and which stretch of a patient's time sets up, keeps the diary, and tests.
+"""Who and when: which people pre-train, and which stretch of a patient's time sets up, keeps the diary, and
+tests.
 
 Only by time or session. A window belongs to a part when it lies in it whole, so parts never share a sample.
 """
@@ -15,7 +16,9 @@ from salus_coordinator.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Fractions of time: `setup` is [0, setup), `diary` [setup, diary), `reference` from `test` + the gap to the end."""
+    """Fractions of time: `setup` is [0, setup), `diary` [setup, diary), `reference` from `test` + the gap to
+    the end.
+    """
 
     setup: float = 0.2
     diary: float = 0.6
@@ -35,7 +38,10 @@ class Range(NamedTuple):
 
 
 def parts(recording: Recording, split: Split) -> dict[str, Range]:
-    """A recording's setup, diary and reference, by time. `reference` starts one gap late: no window sees both sides."""
+    """A recording's setup, diary and reference, by time.
+
+    `reference` starts one gap late: no window sees both sides.
+    """
     length = len(recording.samples)
     setup, diary, test = (int(length * fraction) for fraction in (split.setup, split.diary, split.test))
     return {
@@ -48,7 +54,8 @@ def parts(recording: Recording, split: Split) -> dict[str, Range]:
 def allot(dataset: DataSet, split: Split) -> tuple[dict[str, Range], ...]:
     """The parts of every recording of a data set, in its order.
 
-    A set of short trials is split by session: of each subject's trials of one label the first 20 % are setup, and so on.
+    A set of short trials is split by session: of each subject's trials of one label the first 20 % are setup,
+    and so on.
     """
     if dataset.split_by == "time":
         return tuple(parts(recording, split) for recording in dataset.recordings)
@@ -68,7 +75,8 @@ def allot(dataset: DataSet, split: Split) -> tuple[dict[str, Range], ...]:
 
 
 def bouts(dataset: DataSet, labels: frozenset[str]) -> DataSet:
-    """Each labelled span as a recording of its own, for sets whose sessions hold many classes one after another.
+    """Each labelled span as a recording of its own, for sets whose sessions hold many classes one after
+    another.
 
     A bout starts a front end anew, as a window never leaves its bout.
     """

@@ -1,8 +1,10 @@
-"""seglearn's smart-watch recordings: 10 people, 7 shoulder exercises on 2 arms, acceleration (g) and gyroscope (rad/s), 50 Hz.
+"""seglearn's smart-watch recordings: 10 people, 7 shoulder exercises on 2 arms, acceleration (g) and
+gyroscope (rad/s), 50 Hz.
 
-Burns, Leung, Hardisty, Whyne, Henry, McLachlin, "Shoulder physiotherapy exercise recognition: machine learning the
-inertial signals from a smartwatch", Physiol. Meas. 39, 2018. The file is a pickle: this is the one pickle load of the
-code base. Its bytes must have the known hash, and the unpickler makes numpy arrays only.
+Burns, Leung, Hardisty, Whyne, Henry, McLachlin, "Shoulder physiotherapy exercise recognition: machine
+learning the inertial signals from a smartwatch", Physiol. Meas. 39, 2018. The file is a pickle: this is the
+one pickle load of the code base. Its bytes must have the known hash, and the unpickler makes numpy arrays
+only.
 """
 
 from __future__ import annotations

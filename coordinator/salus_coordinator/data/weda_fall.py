@@ -1,7 +1,8 @@
 """WEDA-FALL: 25 people, falls and daily activities, wrist acceleration (m/s2) and gyroscope (rad/s), 50 Hz.
 
-Marques and Moreno, "Online fall detection using wrist devices", Sensors 23(3), 2023, and the authors' repository. The
-watch delivers samples in bursts, so the importer spreads them evenly over the trial before it resamples to 50 Hz.
+Marques and Moreno, "Online fall detection using wrist devices", Sensors 23(3), 2023, and the authors'
+repository. The watch delivers samples in bursts, so the importer spreads them evenly over the trial before it
+resamples to 50 Hz.
 """
 
 from __future__ import annotations

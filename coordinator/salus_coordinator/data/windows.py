@@ -21,7 +21,9 @@ RATE_TOLERANCE: Final = 0.01
 
 @dataclass(frozen=True)
 class Labelled:
-    """`windows` float32 (n, samples, channels), `labels` int64 (n,) as class numbers, `subjects` (n,) as names."""
+    """`windows` float32 (n, samples, channels), `labels` int64 (n,) as class numbers, `subjects` (n,) as
+    names.
+    """
 
     windows: NDArray[np.float32]
     labels: NDArray[np.int64]

@@ -13,7 +13,8 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """Standard deviations: rotation about a random axis (degrees), log gain of the second triad (gyroscope: speed).
+    """Standard deviations: rotation about a random axis (degrees), log gain of the second triad (gyroscope:
+    speed).
 
     `warp` bounds the uniform log time stretch.
     """
@@ -24,7 +25,9 @@ class Augmentation:
 
 
 def triads(task: Task) -> list[list[int]]:
-    """The channels that turn together: the task's `magnitude` groups of three; none, where it has no such block."""
+    """The channels that turn together: the task's `magnitude` groups of three; none, where it has no such
+    block.
+    """
     groups = [block.parameters.get("groups", []) for block in task.frontend if block.block == "magnitude"]
     rows = [row for group in groups if isinstance(group, list) for row in group if isinstance(row, list)]
     return [[int(channel) for channel in row] for row in rows if len(row) == 3]
@@ -59,7 +62,7 @@ def _stretch(wide: Floats, samples: int, warp: float, rng: np.random.Generator) 
 
 
 def _rotations(count: int, degrees: float, rng: np.random.Generator) -> Floats:
-    """Rotation matrices (n, 3, 3) about random axes (Rodrigues), angle normal with that standard deviation."""
+    """Rotations (n, 3, 3) about random axes (Rodrigues), angle normal with that standard deviation."""
     axis = rng.normal(size=(count, 3))
     axis /= np.linalg.norm(axis, axis=1, keepdims=True)
     angle = np.deg2rad(rng.normal(0.0, degrees, count))[:, None, None]

@@ -67,7 +67,7 @@ def build(request: Request, out: Path, say: Callable[[str], None] = lambda _: No
 
 
 def load_for(request: Request) -> DataSet:
-    """The request's data set as its task wants it: when a session holds many classes, one recording per bout."""
+    """The data set as its task wants it: when a session holds many classes, one recording per bout."""
     dataset = load(request.data, request.root)
     many = any(len({span.label for span in recording.spans}) > 1 for recording in dataset.recordings)
     return bouts(dataset, frozenset(request.task.classes)) if many else dataset

@@ -1,4 +1,4 @@
-"""Where built packages are kept, named by the hash of everything that made them; never inside the repository."""
+"""Where built packages are kept, named by the hash of all that made them; never in the repository."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """The int8 base as a .tflite, written without a converter.
 
-Every number in it follows from the float weights and the activation ranges: symmetric per-channel int8 kernels, int32
-biases, activations that start at 0. So requantising takes milliseconds, the tensors carry the layout's names, and a
-validator can recompute any of them. Specification: tensorflow.org/lite/performance/quantization_spec.
+Every number in it follows from the float weights and the activation ranges: symmetric per-channel int8
+kernels, int32 biases, activations that start at 0. So requantising takes milliseconds, the tensors carry the
+layout's names, and a validator can recompute any of them. Specification:
+tensorflow.org/lite/performance/quantization_spec.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def write_base(
     input_shape: tuple[int, int],
     name: str,
 ) -> bytes:
-    """The .tflite of the base rows; `scales[0]` is the input's, then one per row (a pool keeps its input's)."""
+    """The .tflite of the base rows; `scales[0]` is the input's, then one per row (equal around a pool)."""
     graph = _Graph()
     here = graph.tensor("window", [1, 1, *input_shape], schema.TensorType.INT8, scales[0])
     first = here

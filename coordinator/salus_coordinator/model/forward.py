@@ -13,7 +13,7 @@ Floats = NDArray[np.float32]
 
 
 def base_activations(table: Sequence[Row], weights: Mapping[str, Floats], windows: Floats) -> list[Floats]:
-    """The output of every base row for windows (n, samples, channels), in float32; the last is the feature."""
+    """The output of every base row for windows (n, samples, channels); the last is the feature."""
     outputs: list[Floats] = []
     x = windows
     for row in (row for row in table if row.group == "base"):

@@ -1,4 +1,6 @@
-"""The Keras model of a task, from the same layer table as the training program: for comparison, and for whoever wants Keras."""
+"""The Keras model of a task, from the same layer table as the training program: for comparison, and for
+whoever wants Keras.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,9 @@ from numpy.typing import NDArray
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
+from salus_edge.task import Task
 
 from salus_coordinator.model.layers import CLIP, Row, features, layout, rows, window_shape
-from salus_edge.task import Task
 
 
 def whole_model(task: Task) -> Any:

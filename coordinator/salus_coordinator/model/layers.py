@@ -1,4 +1,6 @@
-"""The layer table of a task, resolved: one row per layer builds the Keras model, the training program and the device model."""
+"""The layer table of a task, resolved: one row per layer builds the Keras model, the training program and the
+device model.
+"""
 
 from __future__ import annotations
 

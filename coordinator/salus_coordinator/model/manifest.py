@@ -18,7 +18,9 @@ from salus_coordinator.model.quantise import Quantised, Reference, feature_scale
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a release's weights come from: the settled model, its round (0: the approved first one), the release before."""
+    """Where a release's weights come from: the settled model, its round (0: the approved first one), the
+    release before.
+    """
 
     version: int
     settled_model_digest: bytes

@@ -25,7 +25,8 @@ from salus_coordinator.model.manifest import Origin, base_manifest, reference_di
 from salus_coordinator.model.quantise import Quantised, Reference, quantise
 
 FILES: Final = (
-    "task.toml", "layout.json", "program.tflite", "model.i32", "base.tflite", "manifest.pb", "reference.npz", "report.json",
+    "task.toml", "layout.json", "program.tflite", "model.i32", "base.tflite", "manifest.pb",
+    "reference.npz", "report.json",
 )  # fmt: skip
 
 Json = dict[
@@ -55,7 +56,8 @@ def assemble(
     chain_id: bytes = b"",
     measured: dict[str, float] | None = None,
 ) -> Package:
-    """Quantise first weights `flat` (D,) and put version 1 together. Raises ModelError when a gate or budget fails.
+    """Quantise first weights `flat` (D,) and put version 1 together. Raises ModelError when a gate or budget
+    fails.
 
     The weights go through the 2^-24 grid first, so that the release holds exactly what the chain holds.
     """

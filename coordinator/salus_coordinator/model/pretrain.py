@@ -1,7 +1,7 @@
 """Pre-training of base, trunk and head on the people who are no patients, by the training program itself.
 
-The program that gateways run is also the fastest trainer here (about 1,100 steps/s of 32 windows on one core, where Keras
-`fit` makes 160), and so the same code is proven before it leaves.
+The program that gateways run is also the fastest trainer here (about 1,100 steps/s of 32 windows on one core,
+where Keras `fit` makes 160), and so the same code is proven before it leaves.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ Progress = Callable[[int, int, float], None]  # (step, steps, loss)
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to pre-train; chosen by leave-one-person-out among the people that pre-train (see docs/decisions.md)."""
+    """How to pre-train; chosen by leave-one-person-out among the people that pre-train (see
+    docs/decisions.md).
+    """
 
     steps: int = 4000
     warm_up: int = 100
@@ -48,7 +50,10 @@ def pretrain(
     seed: int,
     progress: Progress = lambda *_: None,
 ) -> Floats:
-    """Weights (D,) after `recipe.steps` SGD steps with a cosine rate. `data` windows are `margin` samples longer."""
+    """Weights (D,) after `recipe.steps` SGD steps with a cosine rate.
+
+    `data` windows are `margin` samples longer.
+    """
     rng = np.random.default_rng(seed)
     runner = Runner(program, task.batch)
     runner.load(initial(task, rng))
@@ -89,6 +94,8 @@ def balance(labels: NDArray[np.int64]) -> Floats:
 
 
 def _filled(order: NDArray[np.int64], batch: int) -> NDArray[np.int64]:
-    """A whole number of batches, at least one: cut short, or repeated from its start when there is less than one."""
+    """A whole number of batches, at least one: cut short, or repeated from its start when there is less than
+    one.
+    """
     whole = max(len(order) // batch, 1) * batch
     return np.resize(order, whole)

@@ -1,8 +1,8 @@
 """The training program: one .tflite that trains a task's model on a gateway without TensorFlow.
 
-Only built-in TFLite operators with gradients made of built-ins: a convolution is reshape, slice, concat and matmul; an
-activation is max and min. The weights are two flat vectors (base; trunk and head), so one SGD step is a handful of vector
-operations whatever the number of layers.
+Only built-in TFLite operators with gradients made of built-ins: a convolution is reshape, slice, concat and
+matmul; an activation is max and min. The weights are two flat vectors (base; trunk and head), so one SGD step
+is a handful of vector operations whatever the number of layers.
 """
 
 from __future__ import annotations

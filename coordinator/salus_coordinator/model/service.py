@@ -52,7 +52,9 @@ class Builder:
 
 
 def application(builder: Builder) -> FastAPI:
-    """`GET /ready`; `POST /requantise` takes an Order, answers canonical CBOR [base, manifest], or 409 with code and reason."""
+    """`GET /ready`; `POST /requantise` takes an Order, answers canonical CBOR [base, manifest], or 409 with
+    code and reason.
+    """
     app = FastAPI(title="Salus builder", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/ready")

@@ -20,7 +20,8 @@ LATER: Final[dict[str, str]] = {
 def find_task(name: str) -> Task:
     """A shipped task by name, or one's own by the path of its TOML.
 
-    Raises ConfigError: no such task, or one that waits for front end blocks; TaskError: the file cannot be a task.
+    Raises ConfigError: no such task, or one that waits for front end blocks; TaskError: the file cannot be a
+    task.
     """
     if name in LATER:
         raise ConfigError(
