@@ -6,18 +6,18 @@ from pathlib import Path
 
 from rich.table import Table
 
-from salus_coordinator.data.sources import SOURCES, data_root, locate
+from salus_coordinator.data.sources import SOURCES, file_of, locate
 from salus_coordinator.tasks import task_of_data
 
 
 def table(root: Path | None = None) -> Table:
     """One row per known set; absent ones say how to get them."""
-    root = root or data_root()
+    root = root or locate()
     made = Table(title=f"Data sets (SALUS_DATA: {root})", title_justify="left")
     for heading in ("name", "what", "licence", "task", "here", "import"):
         made.add_column(heading, overflow="fold")
     for name, source in SOURCES.items():
-        where = locate(name, root)
+        where = file_of(name, root)
         made.add_row(
             name,
             source.title,

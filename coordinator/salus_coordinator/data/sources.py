@@ -86,7 +86,7 @@ SOURCES: Final[dict[str, Source]] = {
 }
 
 
-def data_root() -> Path:
+def locate() -> Path:
     """`SALUS_DATA`, else the first `../shared/data` seen from the working folder or the repository."""
     if named := os.environ.get("SALUS_DATA"):
         return Path(named)
@@ -102,9 +102,9 @@ def imported(root: Path, name: str) -> Path:
     return root / name / f"{name}.npz"
 
 
-def locate(name: str, root: Path | None = None) -> Path | None:
+def file_of(name: str, root: Path | None = None) -> Path | None:
     """The file that holds the set, or None when it is absent."""
-    root = root or data_root()
+    root = root or locate()
     if imported(root, name).is_file():
         return imported(root, name)
     return SOURCES[name].file(root) if name in SOURCES else None
@@ -115,7 +115,7 @@ def load(name: str, root: Path | None = None) -> DataSet:
 
     Raises DataError: `unknown_data`, `absent`, or what `check` finds.
     """
-    root = root or data_root()
+    root = root or locate()
     path = imported(root, name)
     if path.is_file() and (name not in SOURCES or SOURCES[name].import_files):
         return check(restore(path, name), SOURCES[name].channels if name in SOURCES else ())
@@ -140,6 +140,6 @@ def import_data(name: str, source: Path, root: Path | None = None) -> Path:
         raise DataError(
             "not_importable", f"{name} has no importer yet ({SOURCES[name].get}); those that have: {able}"
         )
-    path = imported(root or data_root(), name)
+    path = imported(root or locate(), name)
     save(check(reader(source), SOURCES[name].channels), path)
     return path

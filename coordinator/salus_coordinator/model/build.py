@@ -14,7 +14,7 @@ import numpy as np
 from salus_edge.task import Task
 
 from salus_coordinator.data.form import DataSet, Recording
-from salus_coordinator.data.sources import load, locate
+from salus_coordinator.data.sources import file_of, load
 from salus_coordinator.data.split import Range, Split, allot, bouts, people
 from salus_coordinator.data.windows import Labelled, labelled
 from salus_coordinator.errors import DataError, MissingTool
@@ -75,7 +75,7 @@ def load_for(request: Request) -> DataSet:
 
 def data_digest(request: Request) -> str:
     """SHA-256 of the data set's file. Raises DataError `absent`."""
-    path = locate(request.data, request.root)
+    path = file_of(request.data, request.root)
     if path is None:
         raise DataError("absent", f"{request.data} is not installed; `salus data list` says how to get it")
     return sha256(path.read_bytes()).hexdigest()
