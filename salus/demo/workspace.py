@@ -165,5 +165,6 @@ def write_wearable(space: Workspace, genesis: Genesis, patient: Patient, broker:
     write_toml(
         space.config(patient.device),
         content,
-        f"A virtual wearable that replays one person's recordings.\nRun: salus wearable simulate {patient.device}.toml",
+        "A virtual wearable that replays one person's recordings.\n"
+        f"Run: salus wearable simulate {patient.device}.toml",
     )
