@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,6 @@ from salus_edge.task import Parameter
 
 Samples = NDArray[np.float64]
 S = TypeVar("S")
-
-NO_AUX: Final[NDArray[np.int16]] = np.zeros((0,), np.int16)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +27,7 @@ class Chunk:
     t0_ms: float
     rate_hz: float
     events: tuple[float, ...] = ()
-    aux: NDArray[np.int16] = NO_AUX
+    aux: NDArray[np.int16] = field(default_factory=lambda: np.zeros(0, np.int16))
 
     @property
     def end_ms(self) -> float:
