@@ -8,7 +8,7 @@ from typing import Literal
 from salus_chain.config import Config, load
 from salus_edge.errors import TaskError
 
-Parameter = float | str | list[float] | list[list[float]]
+Parameter = float | str | list[float | list[float]]
 
 class Window(Config):
     """A window is `samples` long and starts every `hop` samples after the front end."""
