@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 
 import salus.broker
 from salus.broker import mosquitto_path, start_broker
@@ -23,12 +24,12 @@ def test_a_message_goes_through_either_broker(
         broker = start_broker(processes, tmp_path / "broker", free_ports(1)[0])
         assert broker.kind == kind
         got: list[bytes] = []
-        client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
-        client.on_message = lambda _client, _data, message: got.append(message.payload)
-        client.on_subscribe = lambda *_: client.publish("salus/1/demo/w/feature", b"sealed", qos=1)
+        client = Client(CallbackAPIVersion.VERSION2)
+        client.on_message = lambda _client, _data, message: got.append(bytes(message.payload))
         client.connect("127.0.0.1", broker.port)
         client.subscribe("salus/1/demo/+/feature", qos=1)
         client.loop_start()
+        client.publish("salus/1/demo/w/feature", b"sealed", qos=1)
         try:
             processes.wait_until(lambda: got == [b"sealed"], "the message", 10)
         finally:
