@@ -1,7 +1,8 @@
-"""What a validator checks, outside consensus, before it puts its name to a model or a release. Pure but for LiteRT.
+"""What a validator checks, outside consensus, before it signs for a model or a release. Pure but for LiteRT.
 
-A release is an int8 model that claims to be the settled one: every stored weight must be the nearest step to its
-settled value, and steps must be as fine as symmetric int8 makes them, or a coarse scale could hide another model.
+A release is an int8 model that claims to be the settled one: every stored weight must be the nearest step to
+its settled value, and steps must be as fine as symmetric int8 makes them, or a coarse scale could hide
+another model.
 """
 
 from __future__ import annotations
@@ -84,7 +85,10 @@ def read_manifest(genesis: Genesis, candidate: ReleaseCandidate) -> Manifest:
 
 
 def check_manifest(state: State, manifest: Manifest, tasks: Sequence[str]) -> Task:
-    """The task that this release is of. Raises Rejected `not_our_task`, `unknown_task`, `old_version`, `stale_model`."""
+    """The task that this release is of.
+
+    Raises Rejected `not_our_task`, `unknown_task`, `old_version`, `stale_model`.
+    """
     require_listed(manifest.task, tasks)
     task = require_task(state, manifest.task)
     where = f"release {manifest.version} of task {manifest.task}"

@@ -1,4 +1,4 @@
-"""Blocks: a header that fixes everything, the transactions, and the quorum's signatures that make it final."""
+"""Blocks: a header that fixes everything, the transactions, and the signatures that make it final."""
 
 from __future__ import annotations
 

@@ -21,7 +21,10 @@ RELEASE_TAG = b"salus/candidate/release"
 
 @dataclass(frozen=True, slots=True)
 class ModelCandidate:
-    """A task's first model, or a new one. `model` is int32 little endian at 2^-24, flat in the layout's order."""
+    """A task's first model, or a new one.
+
+    `model` is int32 little endian at 2^-24, flat in the layout's order.
+    """
 
     task: str
     layout_json: str

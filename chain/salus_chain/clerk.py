@@ -71,7 +71,7 @@ class Clerk:
         return fresh
 
     async def settle(self, each: Round) -> None:
-        """Fetch what is missing, recompute, sign, tell the others; try again until it is settled or expired."""
+        """Fetch what is missing, recompute, sign, tell the others; try again until the round is over."""
         key = (each.open.task, each.open.round)
         while self._still_closed(each):
             try:

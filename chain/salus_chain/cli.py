@@ -68,10 +68,14 @@ def run(config: Annotated[Path, typer.Argument(help="A validator-N.toml.")]) -> 
     Example: salus chain run federation/validator-0.toml
     """
     import asyncio
+    import logging
+
+    import structlog
 
     from salus_chain.errors import ChainError
     from salus_chain.node import run_validator
 
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
     try:
         asyncio.run(run_validator(config))
     except* ChainError as errors:

@@ -1,8 +1,8 @@
-"""Canonical bytes: RFC 8949 deterministic CBOR of integers, byte strings and definite arrays, and nothing else.
+"""Canonical bytes: RFC 8949 deterministic CBOR of integers, byte strings and definite arrays alone.
 
-Text travels as UTF-8 byte strings. What two parties hash or sign has exactly one spelling: a decoder re-encodes
-and refuses what differs. Nouns write themselves as arrays (`value()`) and read themselves back (`read()`) with
-the functions below, which raise DecodeError naming the field.
+Text travels as UTF-8 byte strings. What two parties hash or sign has exactly one spelling: a decoder re-
+encodes and refuses what differs. Nouns write themselves as arrays (`value()`) and read themselves back
+(`read()`) with the functions below, which raise DecodeError naming the field.
 """
 
 from __future__ import annotations
@@ -27,13 +27,19 @@ T = TypeVar("T")
 
 
 def encode(value: Value) -> bytes:
-    """The one spelling of `value`. Raises TypeError when it holds anything but int64/uint64, bytes, tuples."""
+    """The one spelling of `value`.
+
+    Raises TypeError when it holds anything but int64/uint64, bytes, tuples.
+    """
     _check(value, MAX_DEPTH)
     return cbor2.dumps(value, canonical=True)
 
 
 def decode(data: bytes, max_bytes: int = MAX_BYTES) -> Value:
-    """Read canonical bytes. Raises DecodeError: too long, too deep, malformed, another type or another spelling."""
+    """Read canonical bytes.
+
+    Raises DecodeError: too long, too deep, malformed, another type or another spelling.
+    """
     if len(data) > max_bytes:
         raise DecodeError(f"{len(data)} bytes where at most {max_bytes} are taken")
     try:

@@ -49,8 +49,8 @@ def init_chain(
     """Make a federation of `validators` hospitals that listen on 127.0.0.1.
 
     `ports` gives each seat a port for peers, then one for clients; by default they count up from `base_port`.
-    `gateways` and `consents` go into the configuration of that seat. Missing coordinator and release keys are made.
-    Raises ConfigError when the folder holds a federation already.
+    `gateways` and `consents` go into the configuration of that seat. Missing coordinator and release keys are
+    made. Raises ConfigError when the folder holds a federation already.
     """
     keys, genesis_path = folder / "keys", folder / "genesis.toml"
     if genesis_path.exists():

@@ -101,7 +101,7 @@ def is_public_key(data: bytes) -> bool:
 
 
 def verify(public_key: bytes, signature: bytes, domain: bytes, message: bytes) -> bool:
-    """Whether `signature` is the key's over domain ‖ 0x00 ‖ message; False for high s and for anything malformed."""
+    """Whether `signature` is the key's over domain ‖ 0x00 ‖ message; False for high s and malformed bytes."""
     return _verify(public_key, signature, sha256(domain + b"\0" + message).digest())
 
 

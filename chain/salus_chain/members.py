@@ -11,7 +11,10 @@ from salus_chain.transactions import Consent, Enrol, Revoke, Withdraw
 
 
 def enrol(state: State, sender: bytes, body: Enrol) -> State:
-    """A new gateway, a new key for a gateway, or another number of patients. A key serves one gateway, once."""
+    """A new gateway, a new key for a gateway, or another number of patients.
+
+    A key serves one gateway, once.
+    """
     require_validator(state, sender)
     known = state.gateways.get(body.gateway)
     if known is not None and known.validator != sender:

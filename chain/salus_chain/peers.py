@@ -1,7 +1,8 @@
 """TCP between validators: each dials every other and only speaks on the connections it dialled.
 
-Frames are a big-endian uint32 length and that many bytes. Queues are bounded and drop their oldest: consensus sends
-again what matters. There is no TLS yet, so a node listens on loopback addresses alone (`require_loopback`).
+Frames are a big-endian uint32 length and that many bytes. Queues are bounded and drop their oldest: consensus
+sends again what matters. There is no TLS yet, so a node listens on loopback addresses alone
+(`require_loopback`).
 """
 
 from __future__ import annotations
@@ -196,8 +197,8 @@ def require_loopback(host: str, what: str) -> None:
         loopback = False
     if not loopback:
         raise ConfigError(
-            f"the {what} address {host} is not a loopback address: connections carry no TLS yet, so a validator"
-            " listens on 127.0.0.1 or ::1 only"
+            f"the {what} address {host} is not a loopback address: connections carry no TLS yet,"
+            " so a validator listens on 127.0.0.1 or ::1 only"
         )
 
 

@@ -1,9 +1,9 @@
 """Proofs that a transaction is final, checked from the genesis alone.
 
-A proof is canonical CBOR [tag, header, certificate, transaction, index, count, path, commits]. It holds when the
-header is of the genesis's chain, a quorum of its validators signed the header, the transaction is number `index`
-of `count` under the header's root, and, for what a quorum states, the transaction's own signatures verify too. A
-settlement also lists its commits (gateway, digest, weight), whose root the transaction names.
+A proof is canonical CBOR [tag, header, certificate, transaction, index, count, path, commits]. It holds when
+the header is of the genesis's chain, a quorum of its validators signed the header, the transaction is number
+`index` of `count` under the header's root, and, for what a quorum states, the transaction's own signatures
+verify too. A settlement also lists its commits (gateway, digest, weight), whose root the transaction names.
 """
 
 from __future__ import annotations
@@ -102,7 +102,10 @@ def _commit_row(value: Value) -> CommitRow:
 def check_proof(
     genesis: Genesis, data: bytes, verify: Verify, say: Callable[[str], None] = lambda line: None
 ) -> Proven:
-    """Every check in turn, each told to `say` when it holds. Raises ProofError naming the first that does not."""
+    """Every check in turn, each told to `say` when it holds.
+
+    Raises ProofError naming the first that does not.
+    """
     try:
         proof = read_proof(data)
         tx = read_transaction(proof.transaction)

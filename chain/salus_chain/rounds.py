@@ -9,7 +9,7 @@ from salus_chain.errors import Rejected
 from salus_chain.genesis import faults
 from salus_chain.keys import verify
 from salus_chain.models import layout, require_task
-from salus_chain.state import CommitEntry, Gateway, Round, State, RoundStatus, Task
+from salus_chain.state import CommitEntry, Gateway, Round, RoundStatus, State, Task
 from salus_chain.transactions import (
     RECEIPT_DOMAIN,
     ROUND_KINDS,

@@ -1,8 +1,8 @@
 """What a block does to the state, and what it may not: the one place where transactions are judged.
 
-A transaction is judged by the same function in the mempool, in a proposal and in a final block, so the mempool
-rejects exactly what a block would. Every rejection has a stable code. The verbs themselves stand in `members`
-(gateways and consents), `rounds` and `models`.
+A transaction is judged by the same function in the mempool, in a proposal and in a final block, so the
+mempool rejects exactly what a block would. Every rejection has a stable code. The verbs themselves stand in
+`members` (gateways and consents), `rounds` and `models`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What follows the close of a round, outside consensus: recompute the aggregate, and gather a quorum that agrees."""
+"""What follows a round's close, outside consensus: recompute the aggregate, gather a quorum that agrees."""
 
 from __future__ import annotations
 

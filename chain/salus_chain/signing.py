@@ -1,4 +1,4 @@
-"""What gateways, coordinators and hospitals sign, each as one call: transactions, and requests for their bytes."""
+"""What gateways, coordinators and hospitals sign, each as one call: transactions and requests for bytes."""
 
 from __future__ import annotations
 

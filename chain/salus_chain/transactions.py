@@ -1,9 +1,9 @@
 """Transactions: what each signer may ask of the chain, and how it is written and signed.
 
-A transaction is the canonical array [chain id, kind, sender, nonce, body, signatures]; its id is the SHA-256 of those
-bytes. One with a single signer names that key as sender, counts its nonce up by one from 0, and has one signature
-over the first five fields. One of a quorum has an empty sender and nonce 0; each validator signs the *statement*
-(chain id, validator set, kind, body), and the signatures stand sorted by seat.
+A transaction is the canonical array [chain id, kind, sender, nonce, body, signatures]; its id is the SHA-256
+of those bytes. One with a single signer names that key as sender, counts its nonce up by one from 0, and has
+one signature over the first five fields. One of a quorum has an empty sender and nonce 0; each validator
+signs the *statement* (chain id, validator set, kind, body), and the signatures stand sorted by seat.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ class Withdraw:
 class OpenRound:
     """A coordinator opens a round of a task.
 
-    `variables` are names of the task's layout in flat order; `parameters` are sorted by name; `norm_bound` is the
-    L2 bound C as an integer at 2^-24; deadlines are Unix milliseconds.
+    `variables` are names of the task's layout in flat order; `parameters` are sorted by name; `norm_bound` is
+    the L2 bound C as an integer at 2^-24; deadlines are Unix milliseconds.
     """
 
     task: str
@@ -246,7 +246,10 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """What a quorum recomputed from a closed round's updates. `commits_root` is `commit_set_root` of its commits."""
+    """What a quorum recomputed from a closed round's updates.
+
+    `commits_root` is `commit_set_root` of its commits.
+    """
 
     task: str
     round: int
@@ -377,7 +380,10 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """A decoded transaction with its own bytes. `signature` is empty for a quorum's, `seals` for the others."""
+    """A decoded transaction with its own bytes.
+
+    `signature` is empty for a quorum's, `seals` for the others.
+    """
 
     chain_id: bytes
     kind: Kind
@@ -433,7 +439,7 @@ def statement_bytes(chain_id: bytes, validators: Iterable[bytes], body: Statemen
 def quorum_transaction(
     chain_id: bytes, body: Statement, signatures: Mapping[int, bytes], count: int
 ) -> bytes:
-    """The bytes of a quorum's transaction from the `count` lowest seats of `signatures` (seat to signature)."""
+    """The bytes of a quorum's transaction, from the `count` lowest seats of `signatures` (by seat)."""
     seals = tuple((seat, signatures[seat]) for seat in sorted(signatures)[:count])
     return encode((chain_id, int(KINDS[type(body)]), b"", 0, body.value(), seals))
 
