@@ -102,9 +102,7 @@ def transactions_root(transactions: Sequence[bytes]) -> bytes:
     return merkle.root(transactions)
 
 
-def vote_bytes(
-    chain_id: bytes, validators_hash: bytes, type_: int, height: int, round_: int, digest: bytes
-) -> bytes:
+def vote_bytes(chain_id: bytes, validators_hash: bytes, type_: int, height: int, round_: int, digest: bytes) -> bytes:
     """What a consensus signature covers, under VOTE_DOMAIN."""
     return encode((chain_id, validators_hash, int(type_), height, round_, digest))
 

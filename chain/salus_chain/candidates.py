@@ -36,9 +36,7 @@ class ModelCandidate:
         """int32 (D,). Raises DecodeError when the bytes are not as many as the layout says."""
         size = Layout.from_json(self.layout_json).size
         if len(self.model) != 4 * size:
-            raise DecodeError(
-                f"model of task {self.task}: {len(self.model)} bytes where {4 * size} are laid out"
-            )
+            raise DecodeError(f"model of task {self.task}: {len(self.model)} bytes where {4 * size} are laid out")
         return np.frombuffer(self.model, dtype="<i4").astype(np.int32)
 
     @property

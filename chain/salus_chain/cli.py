@@ -27,15 +27,9 @@ def init(
     coordinator: Annotated[
         Path | None, typer.Option(help="The coordinator's key (PEM); made if it does not exist.")
     ] = None,
-    release: Annotated[
-        Path | None, typer.Option(help="The release key (PEM); made if it does not exist.")
-    ] = None,
-    task: Annotated[
-        list[str] | None, typer.Option(help="Task or pattern that hospitals take part in.")
-    ] = None,
-    test: Annotated[
-        bool, typer.Option("--test", help="A test federation: rounds of one update are allowed.")
-    ] = False,
+    release: Annotated[Path | None, typer.Option(help="The release key (PEM); made if it does not exist.")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Task or pattern that hospitals take part in.")] = None,
+    test: Annotated[bool, typer.Option("--test", help="A test federation: rounds of one update are allowed.")] = False,
 ) -> None:
     """Make keys, genesis.toml and one validator-N.toml with its folder for each hospital.
 

@@ -164,9 +164,7 @@ class ChainClient:
         errors: list[ChainError] = []
         while pending:
             patience_s = None if len(receipts) < wanted else STRAGGLER_S
-            done, pending = await asyncio.wait(
-                pending, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, pending = await asyncio.wait(pending, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
             for each in done:
                 try:
                     receipt = each.result()
@@ -263,9 +261,7 @@ class ChainClient:
         body = _approved(newest)
         release = decode_release(await self.blob(body.blob_digest))
         if sha256(release.model).digest() != body.model_sha256:
-            raise ProofError(
-                f"content: release {body.version} of task {task} holds another model than approved"
-            )
+            raise ProofError(f"content: release {body.version} of task {task} holds another model than approved")
         return ApprovedRelease(body.version, release.signed_manifest, release.model, newest.height)
 
     async def model(self, model: TaskView | bytes) -> Int32s:

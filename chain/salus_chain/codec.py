@@ -65,9 +65,7 @@ def _check(value: Value, depth: int) -> None:
         for item in value:
             _check(item, depth - 1)
     elif type(value) is not int or not INT_MIN <= value <= INT_MAX:
-        raise TypeError(
-            f"{value!r:.80} cannot be written: an int64/uint64, bytes or a tuple not too deep is wanted"
-        )
+        raise TypeError(f"{value!r:.80} cannot be written: an int64/uint64, bytes or a tuple not too deep is wanted")
 
 
 def _freeze(value: object, depth: int) -> Value:
@@ -75,9 +73,7 @@ def _freeze(value: object, depth: int) -> Value:
         return value
     if type(value) is list and depth:
         return tuple(_freeze(item, depth - 1) for item in value)
-    raise DecodeError(
-        f"{type(value).__name__} is not in the canonical format, is too large or nested too deeply"
-    )
+    raise DecodeError(f"{type(value).__name__} is not in the canonical format, is too large or nested too deeply")
 
 
 def fields(value: Value, count: int, what: str) -> tuple[Value, ...]:
@@ -123,7 +119,5 @@ def identifier(value: Value, what: str) -> str:
     """A name: a letter, then up to 63 letters, digits or `._:/@+~-`."""
     name = text(value, what, 64)
     if not IDENTIFIER.fullmatch(name):
-        raise DecodeError(
-            f"{what}: {name!r} is not a letter followed by at most 63 letters, digits or ._:/@+~-"
-        )
+        raise DecodeError(f"{what}: {name!r} is not a letter followed by at most 63 letters, digits or ._:/@+~-")
     return name

@@ -238,9 +238,7 @@ def check_message(chain_id: bytes, validators: tuple[bytes, ...], message: Messa
             return False
     elif message.block is not None:
         return False
-    covered = vote_bytes(
-        chain_id, set_hash(validators), message.type, message.height, message.round, message.digest
-    )
+    covered = vote_bytes(chain_id, set_hash(validators), message.type, message.height, message.round, message.digest)
     return verify(validators[message.seat], message.signature, VOTE_DOMAIN, covered)
 
 

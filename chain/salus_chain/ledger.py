@@ -181,9 +181,7 @@ class Ledger:
             vote.digest,
         )
         signature = self.seat.signer.sign(VOTE_DOMAIN, covered)
-        return Message(
-            vote.type, vote.height, vote.round, vote.digest, self.seat.number, signature, vote.block
-        )
+        return Message(vote.type, vote.height, vote.round, vote.digest, self.seat.number, signature, vote.block)
 
     def _check(self, block: Block) -> None:
         if block.digest not in self._executed:
@@ -194,9 +192,7 @@ class Ledger:
             try:
                 self._executed[block.digest] = apply_block(self.state, block)
             except Rejected as error:
-                log.warning(
-                    "proposal refused", height=block.header.height, code=error.code, reason=error.reason
-                )
+                log.warning("proposal refused", height=block.header.height, code=error.code, reason=error.reason)
                 return
         self._events.append(consensus.Checked(block.digest))
 

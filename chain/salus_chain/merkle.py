@@ -50,9 +50,7 @@ def _split(count: int) -> int:
 def _tree(level: list[bytes]) -> bytes:
     if not level:
         return b""
-    while (
-        len(level) > 1
-    ):  # pairs from the left, an odd last one moves up: the same shape as splitting at `_split`
+    while len(level) > 1:  # pairs from the left, an odd last one moves up: the same shape as splitting at `_split`
         paired = [_node(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
         level = paired + level[len(level) & ~1 :]
     return level[0]

@@ -42,9 +42,7 @@ class Listener(Protocol):
 class Peers:
     """The connections of one validator to all others."""
 
-    def __init__(
-        self, chain_id: bytes, seat: int, addresses: Sequence[str], listener: Listener, rng: Random
-    ) -> None:
+    def __init__(self, chain_id: bytes, seat: int, addresses: Sequence[str], listener: Listener, rng: Random) -> None:
         """`addresses` are `host:port` by seat. Made inside the event loop that runs it."""
         self._hello = encode_frame(Hello(chain_id, seat))
         self._chain_id = chain_id
@@ -86,11 +84,7 @@ class Peers:
         self._open.add(writer)
         try:
             hello = decode_frame(await _read(reader))
-            if (
-                not isinstance(hello, Hello)
-                or hello.chain_id != self._chain_id
-                or hello.seat not in self._queues
-            ):
+            if not isinstance(hello, Hello) or hello.chain_id != self._chain_id or hello.seat not in self._queues:
                 raise DecodeError("the first message is not a hello of this chain")
             while True:
                 self._hear(hello.seat, decode_frame(await _read(reader)))

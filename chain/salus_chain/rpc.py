@@ -56,9 +56,7 @@ def create_app(service: Service) -> FastAPI:
 
     @app.get("/nonces/{public_key}")
     async def nonce(public_key: str) -> Response:
-        return Response(
-            str(service.next_nonce(_octets(public_key, "public key", 33))), media_type="text/plain"
-        )
+        return Response(str(service.next_nonce(_octets(public_key, "public key", 33))), media_type="text/plain")
 
     @app.post("/transactions")
     async def submit(request: Request) -> Response:

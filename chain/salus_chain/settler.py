@@ -67,9 +67,7 @@ def _values(each: Round, commit: CommitEntry, data: bytes) -> Int32s:
         each.d,
     )
     if header != wanted:
-        raise Rejected(
-            "wrong_update", f"gateway {commit.gateway}: its update's header is not what it committed to"
-        )
+        raise Rejected("wrong_update", f"gateway {commit.gateway}: its update's header is not what it committed to")
     return values
 
 

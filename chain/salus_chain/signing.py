@@ -60,9 +60,7 @@ def commit_tx(
     return sign_transaction(chain_id, signer, nonce, body)
 
 
-def enrol_tx(
-    chain_id: bytes, signer: Signer, nonce: int, gateway: str, public_key: bytes, patients: int
-) -> bytes:
+def enrol_tx(chain_id: bytes, signer: Signer, nonce: int, gateway: str, public_key: bytes, patients: int) -> bytes:
     return sign_transaction(chain_id, signer, nonce, Enrol(gateway, public_key, patients))
 
 

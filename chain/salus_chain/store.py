@@ -144,9 +144,7 @@ class Store:
     def add_upload(self, task: str, number: int, gateway: str, digest: bytes) -> None:
         """Remember, durably, whose update these bytes are."""
         with self._writing() as write:
-            write.execute(
-                "INSERT OR IGNORE INTO uploads VALUES (?, ?, ?, ?)", (task, number, gateway, digest)
-            )
+            write.execute("INSERT OR IGNORE INTO uploads VALUES (?, ?, ?, ?)", (task, number, gateway, digest))
 
     def uploader(self, digest: bytes) -> str | None:
         """The gateway whose update these bytes are; None when they are no update known here."""

@@ -67,6 +67,4 @@ def _runtime() -> ModuleType:
             return import_module(name)
         except ModuleNotFoundError:
             continue
-    raise ConfigError(
-        f"no LiteRT runtime is installed to check a release with; pip install one of {RUNTIMES}"
-    )
+    raise ConfigError(f"no LiteRT runtime is installed to check a release with; pip install one of {RUNTIMES}")

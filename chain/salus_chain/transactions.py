@@ -67,9 +67,7 @@ class Enrol:
     @classmethod
     def read(cls, value: Value) -> Enrol:
         gateway, key, patients = fields(value, 3, "enrol")
-        return cls(
-            identifier(gateway, "gateway"), octets(key, "public_key", 33), integer(patients, "patients")
-        )
+        return cls(identifier(gateway, "gateway"), octets(key, "public_key", 33), integer(patients, "patients"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,9 +341,7 @@ class ApproveRelease:
         )
 
 
-Body: TypeAlias = (
-    Enrol | Revoke | Consent | Withdraw | OpenRound | Commit | Settle | ApproveModel | ApproveRelease
-)
+Body: TypeAlias = Enrol | Revoke | Consent | Withdraw | OpenRound | Commit | Settle | ApproveModel | ApproveRelease
 Statement: TypeAlias = Settle | ApproveModel | ApproveRelease
 
 BODIES: Final[dict[Kind, type[Body]]] = {
@@ -436,9 +432,7 @@ def statement_bytes(chain_id: bytes, validators: Iterable[bytes], body: Statemen
     return encode((chain_id, set_hash(tuple(validators)), int(KINDS[type(body)]), body.value()))
 
 
-def quorum_transaction(
-    chain_id: bytes, body: Statement, signatures: Mapping[int, bytes], count: int
-) -> bytes:
+def quorum_transaction(chain_id: bytes, body: Statement, signatures: Mapping[int, bytes], count: int) -> bytes:
     """The bytes of a quorum's transaction, from the `count` lowest seats of `signatures` (by seat)."""
     seals = tuple((seat, signatures[seat]) for seat in sorted(signatures)[:count])
     return encode((chain_id, int(KINDS[type(body)]), b"", 0, body.value(), seals))

@@ -52,9 +52,7 @@ class VoteLog:
         try:
             data = path.read_bytes()
         except FileNotFoundError:
-            raise ConfigError(
-                f"{path}: the vote log is gone; a validator that may have voted must not go on"
-            ) from None
+            raise ConfigError(f"{path}: the vote log is gone; a validator that may have voted must not go on") from None
         records, end = {}, 0
         for slot, message, end in _read(data, path):  # noqa: B007  (the end of the last good record)
             records[slot] = message
@@ -97,9 +95,7 @@ class VoteLog:
     def _compact(self) -> None:
         """Keep only the latest height's records."""
         self._file.close()
-        write_durably(
-            self._path, b"".join(_record(slot, self._records[slot]) for slot in sorted(self._records))
-        )
+        write_durably(self._path, b"".join(_record(slot, self._records[slot]) for slot in sorted(self._records)))
         self._file = _hold(self._path)
 
 
@@ -130,9 +126,7 @@ def _read(data: bytes, path: Path) -> Iterator[tuple[Slot, bytes, int]]:
         if crc32(payload) != check:
             if end == len(data):
                 return
-            raise ConfigError(
-                f"{path}: the record at byte {start} is damaged; restore the disk, not a backup"
-            )
+            raise ConfigError(f"{path}: the record at byte {start} is damaged; restore the disk, not a backup")
         try:
             height, round_, type_, message = fields(decode(payload), 4, "vote record")
             slot = (integer(height, "height"), integer(round_, "round"), integer(type_, "type"))

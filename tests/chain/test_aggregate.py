@@ -32,9 +32,7 @@ def plain(rule: str, updates: list[list[int]], weights: list[int], bound: int) -
         bounded.append([round(Fraction(value * bound, norm)) if cut else value for value in update])
     total = sum(weights)
     columns = zip(*bounded, strict=True)
-    return [
-        round(Fraction(sum(w * v for w, v in zip(weights, column, strict=True)), total)) for column in columns
-    ]
+    return [round(Fraction(sum(w * v for w, v in zip(weights, column, strict=True)), total)) for column in columns]
 
 
 def run(rule: str, updates: list[list[int]], weights: list[int], names: list[str], bound: int) -> list[int]:
@@ -46,9 +44,7 @@ def run(rule: str, updates: list[list[int]], weights: list[int], names: list[str
 @pytest.mark.parametrize("rule", RULES)
 @settings(max_examples=200)
 @given(rounds())
-def test_a_rule_equals_its_plain_definition(
-    rule: str, each: tuple[list[list[int]], list[int], list[str], int]
-) -> None:
+def test_a_rule_equals_its_plain_definition(rule: str, each: tuple[list[list[int]], list[int], list[str], int]) -> None:
     updates, weights, names, bound = each
     assert run(rule, updates, weights, names, bound) == plain(rule, updates, weights, bound)
 
@@ -80,9 +76,7 @@ def test_norms_are_exact(values: list[int]) -> None:
 
 @given(st.integers(-(1 << 62), 1 << 62), st.integers(1, 1 << 45))
 def test_division_rounds_half_to_even(numerator: int, denominator: int) -> None:
-    assert int(divide(np.array([numerator], np.int64), denominator)[0]) == round(
-        Fraction(numerator, denominator)
-    )
+    assert int(divide(np.array([numerator], np.int64), denominator)[0]) == round(Fraction(numerator, denominator))
 
 
 def test_one_scaled_up_update_moves_a_clipped_mean_little() -> None:

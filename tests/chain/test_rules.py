@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from salus_chain import members, models, rounds, rules
 from salus_chain.blocks import Block
 from salus_chain.errors import Rejected
 from salus_chain.rules import apply_block, build_block, check_tx
@@ -181,9 +184,7 @@ def foreign_receipts() -> tuple[Receipt, ...]:
     return tuple(sorted(made, key=lambda receipt: receipt.public_key))
 
 
-@pytest.mark.parametrize(
-    ("code", "case"), [(code, n) for code, cases in CASES.items() for n in range(len(cases))]
-)
+@pytest.mark.parametrize(("code", "case"), [(code, n) for code, cases in CASES.items() for n in range(len(cases))])
 def test_a_rule_refuses_with_its_code_and_changes_nothing(code: str, case: int) -> None:
     state, make = CASES[code][case]
     before, data = encode_state(state), make(state)
@@ -196,9 +197,7 @@ def test_a_rule_refuses_with_its_code_and_changes_nothing(code: str, case: int) 
     assert state_root(after) == state_root(replace(state, time_ms=after.time_ms, height=after.height))
 
 
-@pytest.mark.parametrize(
-    ("code", "case"), [(code, n) for code, cases in CASES.items() for n in range(len(cases))]
-)
+@pytest.mark.parametrize(("code", "case"), [(code, n) for code, cases in CASES.items() for n in range(len(cases))])
 def test_a_block_that_holds_what_the_mempool_refuses_is_refused_alike(code: str, case: int) -> None:
     state, make = CASES[code][case]
     empty, _ = build_block(state, [], state.time_ms + 1)
@@ -305,3 +304,11 @@ def test_a_round_settles_with_any_number_of_validators(validators: int) -> None:
     state = other.apply(state, at_ms=state.rounds[TASK].open.deadline_ms)
     state = other.apply(state, other.quorum(other.settle_body(state)))
     assert state.rounds[TASK].status is RoundStatus.SETTLED
+
+
+def test_every_code_in_the_rules_has_a_case_here() -> None:
+    sources = [rules, members, models, rounds]
+    text = "".join(Path(str(module.__file__)).read_text() for module in sources)
+    codes = set(re.findall(r'Rejected\(\s*"(\w+)"', text)) | set(re.findall(r'^        "(\w+)": ', text, re.M))
+    headers = {"wrong_parent", "wrong_time", "wrong_header", "malformed", "too_large"}
+    assert codes == set(CASES) | headers
