@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from salus.errors import MissingTool
+from salus.errors import MissingToolError
 from salus.processes import Child, Processes, listening
 
 SYSTEM_PATHS: Final = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
@@ -40,7 +40,7 @@ def mosquitto_path() -> str | None:
 def start_broker(processes: Processes, folder: Path, port: int) -> Broker:
     """Start a broker on 127.0.0.1:`port` that keeps sessions and queued messages in `folder`.
 
-    Raises MissingTool when neither Mosquitto nor amqtt is installed.
+    Raises MissingToolError when neither Mosquitto nor amqtt is installed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     mosquitto = mosquitto_path()
@@ -48,10 +48,15 @@ def start_broker(processes: Processes, folder: Path, port: int) -> Broker:
         child = processes.start("broker", [mosquitto, "-c", str(_mosquitto_config(folder, port))])
         kind = "mosquitto"
     elif importlib.util.find_spec("amqtt"):
-        child = processes.start("broker", [sys.executable, "-c", AMQTT, "-c", str(_amqtt_config(folder, port))])
+        child = processes.start(
+            "broker", [sys.executable, "-c", AMQTT, "-c", str(_amqtt_config(folder, port))]
+        )
         kind = "amqtt"
     else:
-        raise MissingTool("no MQTT broker: install Mosquitto (apt install mosquitto) or the embedded one (pip install 'salus[demo]')")
+        raise MissingToolError(
+            "no MQTT broker: install Mosquitto (apt install mosquitto) "
+            "or the embedded one (pip install 'salus[demo]')"
+        )
     processes.wait_until(lambda: listening(port), f"the broker ({kind}) to listen", START_TIMEOUT_S)
     return Broker(kind, port, child)
 

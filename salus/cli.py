@@ -6,15 +6,15 @@ import sys
 from importlib.metadata import version
 from typing import Annotated
 
-import typer
-
 import salus_chain.cli
 import salus_coordinator.cli
 import salus_edge.cli
 import salus_hil.cli
+import typer
+from salus_chain.errors import ChainError, ConfigError
+
 from salus.demo.cli import demo
 from salus.errors import SalusError
-from salus_chain.errors import ChainError, ConfigError
 
 app = typer.Typer(
     name="salus",
@@ -34,7 +34,9 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def root(
-    show_version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Start with `salus demo`."""
 

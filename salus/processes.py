@@ -1,4 +1,4 @@
-"""The demo's operating-system processes: started by name, logged to a file each, watched, and always ended."""
+"""The demo's processes: started by name, logged to a file each, watched, and always ended."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from salus.errors import DemoFailed
+from salus.errors import DemoError
 
 STOP_TIMEOUT_S: Final = 5.0
 POLL_S: Final = 0.05
-ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+ONE_THREAD: Final = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
 
 
 def salus_command(*arguments: str) -> list[str]:
@@ -61,10 +66,14 @@ class Processes:
         self.logs.mkdir(parents=True, exist_ok=True)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop(*reversed(self.children))
 
-    def start(self, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Child:
+    def start(
+        self, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None = None
+    ) -> Child:
         """Start `command`; its standard output and error go to `logs/<name>.log`."""
         log = self.logs / f"{name}.log"
         with log.open("ab") as out:
@@ -93,23 +102,25 @@ class Processes:
                 child.process.wait()
 
     def check(self) -> None:
-        """Raise DemoFailed when a process ended by itself with an error."""
+        """Raise DemoError when a process ended by itself with an error."""
         for child in self.children.values():
             code = child.process.poll()
             if code not in (None, 0):
-                raise DemoFailed(f"{child.name} ended with exit code {code}; its log {child.log} ends:\n{child.tail()}")
+                raise DemoError(
+                    f"{child.name} ended with exit code {code}; its log {child.log} ends:\n{child.tail()}"
+                )
 
     def wait_until(self, ready: Callable[[], bool], what: str, timeout_s: float) -> None:
-        """Poll `ready` while watching all processes. Raises DemoFailed when one dies or time is up."""
+        """Poll `ready` while watching all processes. Raises DemoError when one dies or time is up."""
         deadline = time.monotonic() + timeout_s
         while not ready():
             self.check()
             if time.monotonic() > deadline:
-                raise DemoFailed(f"{what} took longer than {timeout_s:.0f} s; the logs are in {self.logs}")
+                raise DemoError(f"{what} took longer than {timeout_s:.0f} s; the logs are in {self.logs}")
             time.sleep(POLL_S)
 
     def wait_exit(self, name: str, timeout_s: float) -> None:
-        """Wait until `name` ends by itself. Raises DemoFailed on its error exit, on another's death, or when time is up."""
+        """Wait until `name` ends by itself. Raises DemoError when it or another fails, or time is up."""
         child = self.children[name]
         self.wait_until(lambda: child.process.poll() is not None, f"{name} (to finish)", timeout_s)
         self.check()

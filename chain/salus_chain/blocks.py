@@ -106,7 +106,7 @@ def vote_bytes(
     chain_id: bytes, validators_hash: bytes, type_: int, height: int, round_: int, digest: bytes
 ) -> bytes:
     """What a consensus signature covers, under VOTE_DOMAIN."""
-    return encode((chain_id, validators_hash, type_, height, round_, digest))
+    return encode((chain_id, validators_hash, int(type_), height, round_, digest))
 
 
 def encode_block(block: Block) -> bytes:

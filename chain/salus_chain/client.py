@@ -17,33 +17,36 @@ from typing import Final, Self, TypeVar
 import httpx
 
 from salus_chain.candidates import Candidate, decode_release, encode_candidate, is_about
-from salus_chain.codec import decode, encode
+from salus_chain.codec import decode
 from salus_chain.errors import ChainError, DecodeError, ProofError, Rejected, Unreachable
 from salus_chain.fixed import Int32s
 from salus_chain.genesis import Genesis, faults, quorum
 from salus_chain.keys import Signer, verify
 from salus_chain.proofs import Proven, check_proof
+from salus_chain.signing import (
+    SIGNATURE_HEADER,
+    commit_tx,
+    consent_tx,
+    enrol_tx,
+    fetch_headers,
+    open_round_tx,
+    revoke_tx,
+    withdraw_tx,
+)
 from salus_chain.transactions import (
     BODIES,
     RECEIPT_DOMAIN,
     STATEMENT_DOMAIN,
     ApproveModel,
     ApproveRelease,
-    Commit,
-    Consent,
-    Enrol,
     Kind,
-    OpenRound,
     Receipt,
-    Revoke,
     Settle,
-    Withdraw,
     quorum_transaction,
     receipt_bytes,
-    sign_transaction,
     statement_bytes,
 )
-from salus_chain.updates import UpdateHeader, decode_model, sign_upload, update_digest
+from salus_chain.updates import decode_model, sign_upload, update_digest
 from salus_chain.views import (
     Approval,
     ApprovedRelease,
@@ -55,10 +58,16 @@ from salus_chain.views import (
     from_json,
 )
 
-FETCH_DOMAIN: Final = b"salus/fetch/1"
-SIGNATURE_HEADER: Final = "x-salus-signature"
-KEY_HEADER: Final = "x-salus-key"
-TIME_HEADER: Final = "x-salus-time-ms"
+__all__ = [
+    "ChainClient",
+    "commit_tx",
+    "consent_tx",
+    "enrol_tx",
+    "open_round_tx",
+    "revoke_tx",
+    "withdraw_tx",
+]
+
 POLL_S: Final = 20.0  # the longest that one question waits at a validator
 STRAGGLER_S: Final = 0.2  # how long slower validators may still take in an update once enough have it
 APPROVAL_TIMEOUT_S: Final = 60.0
@@ -205,9 +214,10 @@ class ChainClient:
             else:
                 raise answer
         wanted = quorum(len(self.genesis.validators))
-        statement, seats = max(votes.items(), key=lambda vote: len(vote[1]), default=(None, {}))
-        if statement is None or len(seats) < wanted:
-            raise _verdict(errors, f"{len(seats)} of {wanted} approvals")
+        most = max(map(len, votes.values()), default=0)
+        if most < wanted:
+            raise _verdict(errors, f"{most} of {wanted} approvals")
+        statement, seats = next(vote for vote in votes.items() if len(vote[1]) == most)
         return quorum_transaction(self.genesis.chain_id, statement, seats, wanted)
 
     async def settlement(self, task: str, round: int) -> Settlement:
@@ -353,58 +363,6 @@ class ChainClient:
 
     def _order(self) -> tuple[str, ...]:
         return self._urls[self._first :] + self._urls[: self._first]
-
-
-def fetch_headers(chain_id: bytes, digest: bytes, signer: Signer) -> dict[str, str]:
-    """How a gateway or validator names itself when it asks for the bytes of an update."""
-    time_ms = time.time_ns() // 1_000_000
-    signature = signer.sign(FETCH_DOMAIN, encode((chain_id, digest, time_ms)))
-    return {KEY_HEADER: signer.public_key.hex(), TIME_HEADER: str(time_ms), SIGNATURE_HEADER: signature.hex()}
-
-
-def open_round_tx(chain_id: bytes, signer: Signer, nonce: int, body: OpenRound) -> bytes:
-    return sign_transaction(chain_id, signer, nonce, body)
-
-
-def commit_tx(
-    chain_id: bytes,
-    signer: Signer,
-    nonce: int,
-    header: UpdateHeader,
-    digest: bytes,
-    receipts: Sequence[Receipt],
-) -> bytes:
-    """A gateway's commit to the update file of this header and digest."""
-    body = Commit(
-        header.task,
-        header.round,
-        header.gateway,
-        header.base_model_digest,
-        header.layout_digest,
-        header.weight,
-        header.d,
-        digest,
-        tuple(sorted(receipts, key=lambda receipt: receipt.public_key)),
-    )
-    return sign_transaction(chain_id, signer, nonce, body)
-
-
-def enrol_tx(
-    chain_id: bytes, signer: Signer, nonce: int, gateway: str, public_key: bytes, patients: int
-) -> bytes:
-    return sign_transaction(chain_id, signer, nonce, Enrol(gateway, public_key, patients))
-
-
-def revoke_tx(chain_id: bytes, signer: Signer, nonce: int, gateway: str) -> bytes:
-    return sign_transaction(chain_id, signer, nonce, Revoke(gateway))
-
-
-def consent_tx(chain_id: bytes, signer: Signer, nonce: int, consent: bytes, device: bytes) -> bytes:
-    return sign_transaction(chain_id, signer, nonce, Consent(consent, device))
-
-
-def withdraw_tx(chain_id: bytes, signer: Signer, nonce: int, consent: bytes) -> bytes:
-    return sign_transaction(chain_id, signer, nonce, Withdraw(consent))
 
 
 def _approved(proven: Proven) -> ApproveRelease:

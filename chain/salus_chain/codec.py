@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 def encode(value: Value) -> bytes:
-    """The one spelling of `value`. Raises DecodeError when it holds anything but int64/uint64, bytes, tuples."""
+    """The one spelling of `value`. Raises TypeError when it holds anything but int64/uint64, bytes, tuples."""
     _check(value, MAX_DEPTH)
     return cbor2.dumps(value, canonical=True)
 
@@ -53,25 +53,25 @@ def decode(data: bytes, max_bytes: int = MAX_BYTES) -> Value:
 
 
 def _check(value: Value, depth: int) -> None:
-    kind = type(value)
-    if kind is bytes:
+    if type(value) is bytes:
         return
-    if kind is int:
-        if not INT_MIN <= value <= INT_MAX:  # type: ignore[operator]
-            raise DecodeError(f"integer {value!r} is outside int64 and uint64")
-    elif kind is tuple and depth:
-        for item in value:  # type: ignore[union-attr]
+    if isinstance(value, tuple) and depth:
+        for item in value:
             _check(item, depth - 1)
-    else:
-        raise DecodeError(f"{kind.__name__} is not in the canonical format, or is nested too deeply")
+    elif type(value) is not int or not INT_MIN <= value <= INT_MAX:
+        raise TypeError(
+            f"{value!r:.80} cannot be written: an int64/uint64, bytes or a tuple not too deep is wanted"
+        )
 
 
 def _freeze(value: object, depth: int) -> Value:
-    if type(value) is bytes or type(value) is int:
+    if type(value) is bytes or (type(value) is int and INT_MIN <= value <= INT_MAX):
         return value
     if type(value) is list and depth:
         return tuple(_freeze(item, depth - 1) for item in value)
-    raise DecodeError(f"{type(value).__name__} is not in the canonical format, or is nested too deeply")
+    raise DecodeError(
+        f"{type(value).__name__} is not in the canonical format, is too large or nested too deeply"
+    )
 
 
 def fields(value: Value, count: int, what: str) -> tuple[Value, ...]:

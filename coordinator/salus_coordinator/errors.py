@@ -17,26 +17,29 @@ class CoordinatorError(Exception):
     """Base of this package's errors."""
 
 
-class _Coded(CoordinatorError):
+class _CodedError(CoordinatorError):
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(f"{code}: {reason}")
         self.code = code
         self.reason = reason
 
 
-class DataError(_Coded):
-    """A data set is refused. `code` is stable and short (`not_finite`); `reason` says what, where, what to do."""
+class DataError(_CodedError):
+    """A data set is refused.
+
+    `code` is stable and short (`not_finite`); `reason` says what, where, what to do.
+    """
 
 
-class ModelError(_Coded):
+class ModelError(_CodedError):
     """A model breaks a rule: `bad_layer`, `unsupported_operator`, `over_budget`, `quantisation_loss`, …"""
 
 
-class MissingTool(CoordinatorError):
+class MissingTool(CoordinatorError):  # noqa: N818 -- the name of the house
     """A wheel or program that this step needs is not there; the message names the platform."""
 
 
-class CampaignError(_Coded):
+class CampaignError(_CodedError):
     """A campaign stops: `round_expired`, `release_refused`, `model_refused`, …"""
 
 

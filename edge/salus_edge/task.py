@@ -8,23 +8,23 @@ from typing import Literal
 from salus_chain.config import Config, load
 from salus_edge.errors import TaskError
 
-Parameter = float | str | list[float] | list[list[float]]
+Parameter = float | str | list[float | list[float]]
 
-class Window(Config):
+class Window(Config, frozen=True):
     """A window is `samples` long and starts every `hop` samples after the front end."""
 
     samples: int
     hop: int
 
 
-class Block(Config):
+class Block(Config, frozen=True):
     """One front end block: its name in `salus_edge.frontend` and its parameters."""
 
     block: str
     parameters: dict[str, Parameter] = {}
 
 
-class Layer(Config):
+class Layer(Config, frozen=True):
     """One row of the layer table. Which fields count depends on `layer`.
 
     `conv`: filters, taps, stride (taps a multiple of stride), VALID, then min(max(x, 0), 6).
@@ -41,14 +41,14 @@ class Layer(Config):
     relu: bool = False
 
 
-class Feature(Config):
+class Feature(Config, frozen=True):
     """The fixed quantisation of the base's int8 output: value = (q - zero_point) * scale."""
 
     scale: float
     zero_point: int
 
 
-class Budget(Config):
+class Budget(Config, frozen=True):
     """What a release may cost on the wearable; exceeding it is an error."""
 
     flash_bytes: int
@@ -56,7 +56,7 @@ class Budget(Config):
     macs: int
 
 
-class Task(Config):
+class Task(Config, frozen=True):
     """A learning task. The head (last dense layer, one logit per class) follows the trunk."""
 
     name: str

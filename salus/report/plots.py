@@ -24,9 +24,18 @@ def accuracy(facts: Facts) -> str:
     for x, (arm, labels) in enumerate(pairs):
         values = list(scores_of(facts, arm, labels).values())
         spread = [(i - (len(values) - 1) / 2) * 0.06 for i in range(len(values))]
-        axes.scatter([x + dx for dx in spread], [100 * v for v in values], s=34, color=COLOURS[arm], alpha=0.75, linewidth=0)
+        axes.scatter(
+            [x + dx for dx in spread],
+            [100 * v for v in values],
+            s=34,
+            color=COLOURS[arm],
+            alpha=0.75,
+            linewidth=0,
+        )
         axes.hlines(100 * mean(values), x - 0.3, x + 0.3, color=COLOURS[arm], linewidth=3)
-        axes.annotate(f"{100 * mean(values):.1f}", (x + 0.33, 100 * mean(values)), color=INK, fontsize=9, va="center")
+        axes.annotate(
+            f"{100 * mean(values):.1f}", (x + 0.33, 100 * mean(values)), color=INK, fontsize=9, va="center"
+        )
     axes.set_xticks(range(len(pairs)), [f"{SHORT[arm]}\n{labels} labels" for arm, labels in pairs])
     axes.set_ylabel("accuracy on later windows, %")
     axes.set_xlim(-0.6, len(pairs) - 0.2)
@@ -42,7 +51,7 @@ def traffic(facts: Facts) -> str:
         axes.barh(y - 0.18, row.raw_window_bytes / 1e3, height=0.32, color=FAINT)
         axes.barh(y + 0.18, row.feature_bytes / 1e3, height=0.32, color=COLOURS["personal"])
         axes.annotate(
-            f"{row.feature_bytes / 1e3:,.0f} kB, {row.raw_window_bytes / max(1, row.feature_bytes):.0f} times less",
+            f"{row.feature_bytes / 1e3:,.0f} kB, {row.raw_window_bytes / max(1, row.feature_bytes):.0f} ×",
             (row.feature_bytes / 1e3, y + 0.18),
             xytext=(4, 0),
             textcoords="offset points",
@@ -81,7 +90,9 @@ def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    mpl.rcParams.update({"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9.5, "svg.hashsalt": "salus"})
+    mpl.rcParams.update(
+        {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9.5, "svg.hashsalt": "salus"}
+    )
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
     for side in ("top", "right"):

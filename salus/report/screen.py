@@ -21,7 +21,10 @@ def show(facts: Facts, console: Console) -> None:
 
 def _accuracy(facts: Facts) -> Table:
     content = accuracy_table(facts)
-    table = Table(title="Accuracy on later, unseen windows (%), by arm and by the part of each set that was labelled", title_justify="left")
+    table = Table(
+        title="Accuracy on later, unseen windows (%), by arm and by the part of each set that was labelled",
+        title_justify="left",
+    )
     table.add_column("patient")
     for arm, labels in content.heads:
         table.add_column(f"{arm}\n{labels}", justify="right")
@@ -34,7 +37,15 @@ def _accuracy(facts: Facts) -> Table:
 
 def _traffic(facts: Facts) -> Table:
     table = Table(title="Bytes sent, sealed, against the same windows sent raw", title_justify="left")
-    for head in ("patient", "features", "feature bytes", "as raw windows", "ratio", "calibration bytes", "model versions"):
+    for head in (
+        "patient",
+        "features",
+        "feature bytes",
+        "as raw windows",
+        "ratio",
+        "calibration bytes",
+        "model versions",
+    ):
         table.add_column(head, justify="left" if head == "patient" else "right")
     for row in facts.traffic:
         table.add_row(

@@ -33,7 +33,16 @@ def facts(hostile: str = "") -> Facts:
         chain_id="ab" * 32,
         classes=["PEN", "ABD"],
         scores=[
-            Score(patient=p, arm=a, labels=part, algorithm=a, accuracy=v, macro_f1=v, windows=10, train_windows=5)
+            Score(
+                patient=p,
+                arm=a,
+                labels=part,
+                algorithm=a,
+                accuracy=v,
+                macro_f1=v,
+                windows=10,
+                train_windows=5,
+            )
             for (p, a, part), v in ACCURACY.items()
         ],
         traffic=[
@@ -50,7 +59,7 @@ def facts(hostile: str = "") -> Facts:
             )
             for p in PATIENTS
         ],
-        model=ModelFacts(flash_bytes=2048, arena_bytes=4096, macs=10, parameters=7, cached=False),
+        model=ModelFacts(flash_bytes=2048, arena_bytes=4096, macs=10, parameters=7),
         rounds=[
             RoundFacts(
                 task="exercise",
@@ -76,12 +85,22 @@ def facts(hostile: str = "") -> Facts:
 
 def test_the_best_of_each_patient_and_label_part_is_marked_whoever_it_is() -> None:
     table = accuracy_table(facts())
-    marked = {(row.name, head) for row in table.rows for head, cell in zip(table.heads, row.cells, strict=True) if cell.best}
+    marked = {
+        (row.name, head)
+        for row in table.rows
+        for head, cell in zip(table.heads, row.cells, strict=True)
+        if cell.best
+    }
     assert marked == {("5", ("fedavg", "20 %")), ("6", ("personal", "20 %")), ("mean", ("personal", "20 %"))}
 
 
 def test_arms_without_scores_have_no_column() -> None:
-    assert columns(facts()) == [("release", "0 %"), ("local", "20 %"), ("fedavg", "20 %"), ("personal", "20 %")]
+    assert columns(facts()) == [
+        ("release", "0 %"),
+        ("local", "20 %"),
+        ("fedavg", "20 %"),
+        ("personal", "20 %"),
+    ]
     assert PARTS[1] not in str(accuracy_table(facts()).heads)
 
 
@@ -99,7 +118,9 @@ def test_the_page_stands_alone_and_escapes_what_it_shows() -> None:
     text = page.render(facts("<script>alert(1)</script>"))
     assert "<script>" not in text
     assert "proofs/exercise-1.cbor" in text
-    assert "http://" not in text.replace("http://www.w3.org", "").replace("http://purl.org", "").replace("http://creativecommons.org", "")
+    assert "http://" not in text.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
+        "http://creativecommons.org", ""
+    )
 
 
 def test_the_screen_shows_every_patient_and_round() -> None:

@@ -1,4 +1,6 @@
-"""The one common form of every data set: recordings with subject, session, channels, rate, samples and labelled spans."""
+"""The one common form of every data set: recordings with subject, session, channels, rate, samples and
+labelled spans.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Recording:
-    """One uninterrupted recording of one subject; `samples` (n, channels) in the data set's physical units."""
+    """One uninterrupted recording of one subject; `samples` (n, channels) in the set's physical units."""
 
     subject: str
     session: str
@@ -61,27 +63,47 @@ def check(dataset: DataSet, channels: tuple[str, ...] = ()) -> DataSet:
     if not dataset.recordings:
         raise DataError("empty", f"{dataset.name} has no recording")
     for index, recording in enumerate(dataset.recordings):
-        _check_recording(f"{dataset.name}, recording {index} ({recording.subject}/{recording.session})", recording, channels)
+        _check_recording(
+            f"{dataset.name}, recording {index} ({recording.subject}/{recording.session})",
+            recording,
+            channels,
+        )
     if len(dataset.subjects) < 2:
         only = dataset.subjects[0]
-        raise DataError("one_subject", f"{dataset.name} has only subject {only}; a federation needs two or more")
+        raise DataError(
+            "one_subject", f"{dataset.name} has only subject {only}; a federation needs two or more"
+        )
     return dataset
 
 
 def _check_recording(where: str, recording: Recording, channels: tuple[str, ...]) -> None:
     missing = [channel for channel in channels if channel not in recording.channels]
     if missing:
-        raise DataError("missing_channels", f"{where} lacks {', '.join(missing)}; it has {', '.join(recording.channels)}")
-    if recording.samples.ndim != 2 or recording.samples.shape[1] != len(recording.channels) or recording.rate_hz <= 0:
+        raise DataError(
+            "missing_channels", f"{where} lacks {', '.join(missing)}; it has {', '.join(recording.channels)}"
+        )
+    if (
+        recording.samples.ndim != 2
+        or recording.samples.shape[1] != len(recording.channels)
+        or recording.rate_hz <= 0
+    ):
         shape, named = recording.samples.shape, len(recording.channels)
-        raise DataError("wrong_shape", f"{where}: {shape} samples, {named} channels at {recording.rate_hz} Hz")
+        raise DataError(
+            "wrong_shape", f"{where}: {shape} samples, {named} channels at {recording.rate_hz} Hz"
+        )
     bad = ~np.isfinite(recording.samples)
     if bad.any():
         row, column = (int(each[0]) for each in np.nonzero(bad))
-        raise DataError("not_finite", f"{where}: {recording.channels[column]} is not finite at sample {row}; repair the file")
+        raise DataError(
+            "not_finite",
+            f"{where}: {recording.channels[column]} is not finite at sample {row}; repair the file",
+        )
     for span in recording.spans:
         if not 0 <= span.start < span.end <= len(recording.samples):
-            raise DataError("bad_span", f"{where}: span [{span.start}, {span.end}) {span.label!r} of {len(recording.samples)}")
+            raise DataError(
+                "bad_span",
+                f"{where}: span [{span.start}, {span.end}) {span.label!r} of {len(recording.samples)}",
+            )
 
 
 def runs(codes: NDArray[np.integer], names: dict[int, str]) -> tuple[Span, ...]:

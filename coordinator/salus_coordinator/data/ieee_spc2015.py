@@ -1,7 +1,8 @@
-"""IEEE Signal Processing Cup 2015: 20 people exercising, wrist PPG and acceleration, 125 Hz, heart rate per 8 s window.
+"""IEEE Signal Processing Cup 2015: 20 people exercising, wrist PPG and acceleration, 125 Hz, heart rate per 8
+s window.
 
-Zhang, Pi, Liu, "TROIKA", IEEE TBME 62(2), 2015. A label is the heart rate in bpm, written as a decimal number; it covers
-the 2 s in which its 8 s window is the newest, so spans do not overlap.
+Zhang, Pi, Liu, "TROIKA", IEEE TBME 62(2), 2015. A label is the heart rate in bpm, written as a decimal
+number; it covers the 2 s in which its 8 s window is the newest, so spans do not overlap.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """MIT-BIH Arrhythmia: 48 half-hour ECG records of 47 people, 360 Hz, one lead (mV), every beat annotated.
 
-Moody and Mark, "The impact of the MIT-BIH Arrhythmia Database", IEEE EMB 20(3), 2001; PhysioNet 10.13026/C2F305. Labels
-are the AAMI classes N, S, V, F, Q at the annotated sample, one sample long: the front end's beat block makes the window.
+Moody and Mark, "The impact of the MIT-BIH Arrhythmia Database", IEEE EMB 20(3), 2001; PhysioNet
+10.13026/C2F305. Labels are the AAMI classes N, S, V, F, Q at the annotated sample, one sample long: the front
+end's beat block makes the window.
 """
 
 from __future__ import annotations

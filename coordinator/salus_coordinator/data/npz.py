@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import zipfile
 from pathlib import Path
@@ -23,7 +22,9 @@ COMMON = (
 def arrays(path: Path, names: tuple[str, ...]) -> Arrays:
     """These arrays of the file. Raises DataError `absent`, `unreadable` or `missing_arrays`."""
     if not path.is_file():
-        raise DataError("absent", f"{path} is not there; `salus data list` shows what is and how to get the others")
+        raise DataError(
+            "absent", f"{path} is not there; `salus data list` shows what is and how to get the others"
+        )
     try:
         with np.load(path, allow_pickle=False) as file:
             missing = [name for name in names if name not in file.files]
@@ -32,6 +33,11 @@ def arrays(path: Path, names: tuple[str, ...]) -> Arrays:
             return {name: file[name] for name in names}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise DataError("unreadable", f"{path} is not a readable npz file: {error}") from None
+
+
+def scaled(counts: NDArray[np.generic], scale: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Integer counts (n, channels) times the unit of each channel."""
+    return np.multiply(counts.astype(np.float32), scale.astype(np.float32), dtype=np.float32)
 
 
 def save(dataset: DataSet, path: Path) -> None:
@@ -56,7 +62,7 @@ def save(dataset: DataSet, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
         np.savez_compressed(file, allow_pickle=False, **contents)
-    os.replace(file.name, path)
+    Path(file.name).replace(path)
 
 
 def restore(path: Path, name: str) -> DataSet:
@@ -79,4 +85,6 @@ def restore(path: Path, name: str) -> DataSet:
         for index in range(len(offsets) - 1)
     )
     by_session = str(got["split_by"]) == "session"
-    return DataSet(name, str(got["title"]), str(got["licence"]), recordings, "session" if by_session else "time")
+    return DataSet(
+        name, str(got["title"]), str(got["licence"]), recordings, "session" if by_session else "time"
+    )

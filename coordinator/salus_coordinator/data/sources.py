@@ -16,7 +16,9 @@ from salus_coordinator.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One data set: how to read it below a root, which file shows that it is there, how to import the originals."""
+    """One data set: how to read it below a root, which file shows that it is there, how to import the
+    originals.
+    """
 
     title: str
     licence: str
@@ -33,7 +35,12 @@ def _below(name: str) -> Callable[[Path], Path | None]:
 
 SOURCES: Final[dict[str, Source]] = {
     "watch": Source(
-        watch.TITLE, watch.LICENCE, watch.CHANNELS, watch.read, lambda _: watch.find(), "pip install 'salus[demo]'"
+        watch.TITLE,
+        watch.LICENCE,
+        watch.CHANNELS,
+        watch.read,
+        lambda _: watch.find(),
+        "pip install 'salus[demo]'",
     ),
     "weda_fall": Source(
         weda_fall.TITLE,
@@ -45,7 +52,12 @@ SOURCES: Final[dict[str, Source]] = {
         weda_fall.import_files,
     ),
     "hapt": Source(
-        hapt.TITLE, hapt.LICENCE, hapt.CHANNELS, hapt.read, _below(hapt.FILE), "UCI; no importer of the originals yet"
+        hapt.TITLE,
+        hapt.LICENCE,
+        hapt.CHANNELS,
+        hapt.read,
+        _below(hapt.FILE),
+        "UCI; no importer of the originals yet",
     ),
     "sisfall": Source(
         sisfall.TITLE,
@@ -74,11 +86,14 @@ SOURCES: Final[dict[str, Source]] = {
 }
 
 
-def data_root() -> Path:
+def locate() -> Path:
     """`SALUS_DATA`, else the first `../shared/data` seen from the working folder or the repository."""
     if named := os.environ.get("SALUS_DATA"):
         return Path(named)
-    candidates = [Path.cwd() / "../shared/data", *(parent / "../shared/data" for parent in Path(__file__).parents)]
+    candidates = [
+        Path.cwd() / "../shared/data",
+        *(parent / "../shared/data" for parent in Path(__file__).parents),
+    ]
     return next((path.resolve() for path in candidates if path.is_dir()), candidates[0].resolve())
 
 
@@ -87,9 +102,9 @@ def imported(root: Path, name: str) -> Path:
     return root / name / f"{name}.npz"
 
 
-def locate(name: str, root: Path | None = None) -> Path | None:
+def file_of(name: str, root: Path | None = None) -> Path | None:
     """The file that holds the set, or None when it is absent."""
-    root = root or data_root()
+    root = root or locate()
     if imported(root, name).is_file():
         return imported(root, name)
     return SOURCES[name].file(root) if name in SOURCES else None
@@ -100,7 +115,7 @@ def load(name: str, root: Path | None = None) -> DataSet:
 
     Raises DataError: `unknown_data`, `absent`, or what `check` finds.
     """
-    root = root or data_root()
+    root = root or locate()
     path = imported(root, name)
     if path.is_file() and (name not in SOURCES or SOURCES[name].import_files):
         return check(restore(path, name), SOURCES[name].channels if name in SOURCES else ())
@@ -122,7 +137,9 @@ def import_data(name: str, source: Path, root: Path | None = None) -> Path:
     reader = SOURCES[name].import_files
     if reader is None:
         able = ", ".join(known for known, each in SOURCES.items() if each.import_files)
-        raise DataError("not_importable", f"{name} has no importer yet ({SOURCES[name].get}); those that have: {able}")
-    path = imported(root or data_root(), name)
+        raise DataError(
+            "not_importable", f"{name} has no importer yet ({SOURCES[name].get}); those that have: {able}"
+        )
+    path = imported(root or locate(), name)
     save(check(reader(source), SOURCES[name].channels), path)
     return path

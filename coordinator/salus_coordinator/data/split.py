@@ -1,4 +1,5 @@
-"""Who and when: which people pre-train, and which stretch of a patient's time sets up, keeps the diary, and tests.
+"""Who and when: which people pre-train, and which stretch of a patient's time sets up, keeps the diary, and
+tests.
 
 Only by time or session. A window belongs to a part when it lies in it whole, so parts never share a sample.
 """
@@ -6,16 +7,18 @@ Only by time or session. A window belongs to a part when it lies in it whole, so
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from salus_coordinator.data.form import DataSet, Recording
+from salus_coordinator.data.form import DataSet, Recording, Span
 from salus_coordinator.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Fractions of time: `setup` is [0, setup), `diary` [setup, diary), `reference` from `test` + the gap to the end."""
+    """Fractions of time: `setup` is [0, setup), `diary` [setup, diary), `reference` from `test` + the gap to
+    the end.
+    """
 
     setup: float = 0.2
     diary: float = 0.6
@@ -35,7 +38,10 @@ class Range(NamedTuple):
 
 
 def parts(recording: Recording, split: Split) -> dict[str, Range]:
-    """A recording's setup, diary and reference, by time. `reference` starts one gap late: no window sees both sides."""
+    """A recording's setup, diary and reference, by time.
+
+    `reference` starts one gap late: no window sees both sides.
+    """
     length = len(recording.samples)
     setup, diary, test = (int(length * fraction) for fraction in (split.setup, split.diary, split.test))
     return {
@@ -48,7 +54,8 @@ def parts(recording: Recording, split: Split) -> dict[str, Range]:
 def allot(dataset: DataSet, split: Split) -> tuple[dict[str, Range], ...]:
     """The parts of every recording of a data set, in its order.
 
-    A set of short trials is split by session: of each subject's trials of one label the first 20 % are setup, and so on.
+    A set of short trials is split by session: of each subject's trials of one label the first 20 % are setup,
+    and so on.
     """
     if dataset.split_by == "time":
         return tuple(parts(recording, split) for recording in dataset.recordings)
@@ -61,15 +68,46 @@ def allot(dataset: DataSet, split: Split) -> tuple[dict[str, Range], ...]:
         for rank, index in enumerate(indices):
             part = _part((rank + 0.5) / len(indices), split)
             whole = Range(0, len(dataset.recordings[index].samples))
-            allotted[index] = {name: whole if name == part else Range(0, 0) for name in ("setup", "diary", "reference")}
+            allotted[index] = {
+                name: whole if name == part else Range(0, 0) for name in ("setup", "diary", "reference")
+            }
     return tuple(allotted)
 
 
-def people(dataset: DataSet, pretrain: int = 4, seed: int = 0) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(who pre-trains, who is a patient): drawn from the seed, then in the data set's order. Raises DataError."""
+def bouts(dataset: DataSet, labels: frozenset[str]) -> DataSet:
+    """Each labelled span as a recording of its own, for sets whose sessions hold many classes one after
+    another.
+
+    A bout starts a front end anew, as a window never leaves its bout.
+    """
+    recordings = tuple(
+        replace(
+            recording,
+            session=f"{recording.session}-{index:03d}",
+            samples=recording.samples[span.start : span.end],
+            spans=(Span(0, span.end - span.start, span.label),),
+        )
+        for recording in dataset.recordings
+        for index, span in enumerate(recording.spans)
+        if span.label in labels
+    )
+    return replace(dataset, recordings=recordings, split_by="session")
+
+
+def people(
+    dataset: DataSet, pretrain: int | None = None, seed: int = 0
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(who pre-trains, who is a patient): drawn from the seed, then in the data set's order.
+
+    `pretrain` people pre-train, None is 40 % of them. Raises DataError `too_few_subjects`.
+    """
     subjects = dataset.subjects
+    pretrain = max(1, round(0.4 * len(subjects))) if pretrain is None else pretrain
     if not 1 <= pretrain < len(subjects):
-        raise DataError("too_few_subjects", f"{dataset.name} has {len(subjects)} people; pretrain 1 to {len(subjects) - 1}")
+        raise DataError(
+            "too_few_subjects",
+            f"{dataset.name} has {len(subjects)} people; pretrain 1 to {len(subjects) - 1}",
+        )
     chosen = set(random.Random(seed).sample(subjects, pretrain))  # noqa: S311 -- a split, not a secret
     first = tuple(subject for subject in subjects if subject in chosen)
     return first, tuple(subject for subject in subjects if subject not in chosen)

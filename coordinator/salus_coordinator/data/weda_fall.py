@@ -1,7 +1,8 @@
 """WEDA-FALL: 25 people, falls and daily activities, wrist acceleration (m/s2) and gyroscope (rad/s), 50 Hz.
 
-Marques and Moreno, "Online fall detection using wrist devices", Sensors 23(3), 2023, and the authors' repository. The
-watch delivers samples in bursts, so the importer spreads them evenly over the trial before it resamples to 50 Hz.
+Marques and Moreno, "Online fall detection using wrist devices", Sensors 23(3), 2023, and the authors'
+repository. The watch delivers samples in bursts, so the importer spreads them evenly over the trial before it
+resamples to 50 Hz.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from salus_coordinator.data.form import DataSet, Recording, Span
-from salus_coordinator.data.npz import arrays
+from salus_coordinator.data.npz import arrays, scaled
 from salus_coordinator.errors import DataError
 
 TITLE: Final = "WEDA-FALL: 25 people, falls and daily activities, wrist acc + gyro"
@@ -29,13 +30,15 @@ def read(root: Path) -> DataSet:
     """The prepared set. A trial is one recording; a fall is labelled where the authors marked it."""
     got = arrays(root / FILE, ("X", "offsets", "subject", "activity", "trial", "fall_window_s", "scale"))
     offsets = got["offsets"].astype(np.int64)
-    samples = (got["X"] * got["scale"]).astype(np.float32)
+    samples = scaled(got["X"], got["scale"])
     recordings = []
     for index in range(len(offsets) - 1):
         cut = samples[offsets[index] : offsets[index + 1]]
         fall = got["fall_window_s"][index].astype(np.float64)
         subject, activity = int(got["subject"][index]), str(got["activity"][index])
-        recordings.append(_recording(subject, activity, int(got["trial"][index]), cut, (float(fall[0]), float(fall[1]))))
+        recordings.append(
+            _recording(subject, activity, int(got["trial"][index]), cut, (float(fall[0]), float(fall[1])))
+        )
     return _dataset(recordings)
 
 
@@ -47,14 +50,18 @@ def import_files(source: Path) -> DataSet:
     falls = _fall_windows(source / "fall_timestamps.csv")
     files = sorted(source.glob("50Hz/[DF]??/U??_R??_accel.csv"))
     if not files:
-        raise DataError("absent", f"{source} holds no 50Hz/F01/U01_R01_accel.csv; give the authors' `dataset` folder")
+        raise DataError(
+            "absent", f"{source} holds no 50Hz/F01/U01_R01_accel.csv; give the authors' `dataset` folder"
+        )
     recordings = []
     for file in files:
         subject, trial = (int(number) for number in re.findall(r"\d+", file.name)[:2])
         key = f"{file.parent.name}/{file.name.removesuffix('_accel.csv')}"
         acc, gyro = _table(file, "accel"), _table(file.with_name(file.name.replace("accel", "gyro")), "gyro")
         samples = np.concatenate(_common_time(acc, gyro), axis=1).astype(np.float32)
-        recordings.append(_recording(subject, file.parent.name, trial, samples, falls.get(key, (np.nan, np.nan))))
+        recordings.append(
+            _recording(subject, file.parent.name, trial, samples, falls.get(key, (np.nan, np.nan)))
+        )
     return _dataset(recordings)
 
 
@@ -77,7 +84,10 @@ def _fall_windows(path: Path) -> dict[str, tuple[float, float]]:
     if not path.is_file():
         raise DataError("absent", f"{path} is not there; it marks when each fall happens")
     with path.open(newline="", encoding="utf-8-sig") as file:
-        return {row["filename"]: (float(row["start_time"]), float(row["end_time"])) for row in csv.DictReader(file)}
+        return {
+            row["filename"]: (float(row["start_time"]), float(row["end_time"]))
+            for row in csv.DictReader(file)
+        }
 
 
 def _table(path: Path, sensor: str) -> NDArray[np.float64]:

@@ -1,8 +1,9 @@
 """The int8 base as a .tflite, written without a converter.
 
-Every number in it follows from the float weights and the activation ranges: symmetric per-channel int8 kernels, int32
-biases, activations that start at 0. So requantising takes milliseconds, the tensors carry the layout's names, and a
-validator can recompute any of them. Specification: tensorflow.org/lite/performance/quantization_spec.
+Every number in it follows from the float weights and the activation ranges: symmetric per-channel int8
+kernels, int32 biases, activations that start at 0. So requantising takes milliseconds, the tensors carry the
+layout's names, and a validator can recompute any of them. Specification:
+tensorflow.org/lite/performance/quantization_spec.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Scale:
 
     def quantise(self, values: Floats) -> NDArray[np.int8]:
         q = np.rint(values.astype(np.float64) / self.scale) + self.zero_point
-        return np.clip(q, -128, 127).astype(np.int8)
+        return np.asarray(np.clip(q, -128, 127), np.int8)
 
     def dequantise(self, q: NDArray[np.int8]) -> Floats:
         return ((q.astype(np.float64) - self.zero_point) * self.scale).astype(np.float32)
@@ -46,7 +47,7 @@ def write_base(
     input_shape: tuple[int, int],
     name: str,
 ) -> bytes:
-    """The .tflite of the base rows; `scales[0]` is the input's, then one per row (a pool keeps its input's)."""
+    """The .tflite of the base rows; `scales[0]` is the input's, then one per row (equal around a pool)."""
     graph = _Graph()
     here = graph.tensor("window", [1, 1, *input_shape], schema.TensorType.INT8, scales[0])
     first = here
@@ -60,7 +61,7 @@ def write_base(
 def kernel_scales(kernel: Floats) -> NDArray[np.float32]:
     """Symmetric int8 scale per output channel (the last axis)."""
     largest = np.abs(kernel).max(axis=tuple(range(kernel.ndim - 1)))
-    return np.maximum(largest / 127.0, 1e-9).astype(np.float32)
+    return np.asarray(np.maximum(largest / 127.0, 1e-9), np.float32)
 
 
 class _Graph:

@@ -13,7 +13,7 @@ Floats = NDArray[np.float32]
 
 
 def base_activations(table: Sequence[Row], weights: Mapping[str, Floats], windows: Floats) -> list[Floats]:
-    """The output of every base row for windows (n, samples, channels), in float32; the last is the feature."""
+    """The output of every base row for windows (n, samples, channels); the last is the feature."""
     outputs: list[Floats] = []
     x = windows
     for row in (row for row in table if row.group == "base"):
@@ -41,7 +41,7 @@ def _conv(row: Row, weights: Mapping[str, Floats], x: Floats) -> Floats:
     views = np.lib.stride_tricks.sliding_window_view(x, taps, axis=1)[:, :: row.layer.stride]
     patches = np.moveaxis(views, -1, 2).reshape(-1, taps * channels)
     y = patches @ weights[f"{row.name}/kernel"].reshape(-1, filters) + weights[f"{row.name}/bias"]
-    return np.clip(y, 0.0, CLIP).astype(np.float32).reshape(len(x), row.length_out, filters)
+    return np.asarray(np.clip(y, 0.0, CLIP), np.float32).reshape(len(x), row.length_out, filters)
 
 
 def _pool(row: Row, x: Floats) -> Floats:

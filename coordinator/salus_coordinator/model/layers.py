@@ -1,4 +1,6 @@
-"""The layer table of a task, resolved: one row per layer builds the Keras model, the training program and the device model."""
+"""The layer table of a task, resolved: one row per layer builds the Keras model, the training program and the
+device model.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-
 from salus_chain.layout import Group, Layout, Variable
-from salus_coordinator.errors import ModelError
 from salus_edge.task import Layer, Task
+
+from salus_coordinator.errors import ModelError
 
 CLIP: Final = 6.0  # base activations stay in [0, 6]: a fixed feature scale, and ReLU6 on the device
 

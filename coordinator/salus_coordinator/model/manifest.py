@@ -8,17 +8,19 @@ from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
-
 from salus_chain.layout import Layout
 from salus_chain.proto import release_pb2 as pb
+from salus_edge.task import Parameter, Task
+
 from salus_coordinator.model.layers import features, window_shape
 from salus_coordinator.model.quantise import Quantised, Reference, feature_scale
-from salus_edge.task import Parameter, Task
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a release's weights come from: the settled model, its round (0: the approved first one), the release before."""
+    """Where a release's weights come from: the settled model, its round (0: the approved first one), the
+    release before.
+    """
 
     version: int
     settled_model_digest: bytes

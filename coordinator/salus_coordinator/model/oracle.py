@@ -1,4 +1,6 @@
-"""The genuine TFLM interpreter on this host: what a wearable computes, bit for bit, and how much memory it takes."""
+"""The genuine TFLM interpreter on this host: what a wearable computes, bit for bit, and how much memory it
+takes.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,10 @@ ARENA_STEP_BYTES: Final = 256
 
 
 def operators(model: bytes) -> list[str]:
-    """The operators of a .tflite in order of use. Raises ModelError `unsupported_operator` naming one TFLM lacks here."""
+    """The operators of a .tflite in order of use.
+
+    Raises ModelError `unsupported_operator` naming one TFLM lacks here.
+    """
     names = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
     parsed = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
     codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in parsed.operatorCodes]
@@ -45,7 +50,7 @@ def operators(model: bytes) -> list[str]:
 
 
 class Oracle:
-    """A .tflite in TFLM. Raises MissingTool where there is no wheel, ModelError where TFLM refuses the model."""
+    """A .tflite in TFLM. Raises MissingTool where there is no wheel, ModelError where TFLM refuses it."""
 
     def __init__(self, model: bytes, arena_bytes: int | None = None) -> None:
         runtime = _runtime()
@@ -77,7 +82,9 @@ class Oracle:
 
 
 def arena_bytes(model: bytes) -> int:
-    """The smallest arena, in steps of 256 bytes, in which TFLM loads the model on this 64-bit host (32 bits take less)."""
+    """The smallest arena, in steps of 256 bytes, in which TFLM loads the model on this 64-bit host (32 bits
+    take less).
+    """
     size = -(-Oracle(model).recorded_arena_bytes() // ARENA_STEP_BYTES) * ARENA_STEP_BYTES
     for _ in range(64):
         try:

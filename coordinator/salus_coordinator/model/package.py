@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -15,17 +14,19 @@ import msgspec
 import numpy as np
 import tomli_w
 from numpy.typing import NDArray
-
 from salus_chain.fixed import to_fixed, to_float
 from salus_chain.layout import Layout
+from salus_chain.updates import model_digest
+from salus_edge.task import Task, load_task
+
 from salus_coordinator.errors import ModelError
 from salus_coordinator.model.layers import layout, rows
 from salus_coordinator.model.manifest import Origin, base_manifest, reference_digest
 from salus_coordinator.model.quantise import Quantised, Reference, quantise
-from salus_edge.task import Task, load_task
 
 FILES: Final = (
-    "task.toml", "layout.json", "program.tflite", "model.i32", "base.tflite", "manifest.pb", "reference.npz", "report.json",
+    "task.toml", "layout.json", "program.tflite", "model.i32", "base.tflite", "manifest.pb",
+    "reference.npz", "report.json",
 )  # fmt: skip
 
 Json = dict[
@@ -47,11 +48,6 @@ class Package:
     report: Json
 
 
-def model_digest(model: NDArray[np.int32]) -> bytes:
-    """SHA-256 of the shared model's bytes, int32 little endian: what the chain holds."""
-    return sha256(np.ascontiguousarray(model, "<i4").tobytes()).digest()
-
-
 def assemble(
     task: Task,
     program: bytes,
@@ -60,13 +56,19 @@ def assemble(
     chain_id: bytes = b"",
     measured: dict[str, float] | None = None,
 ) -> Package:
-    """Quantise first weights `flat` (D,) and put version 1 together. Raises ModelError when a gate or budget fails.
+    """Quantise first weights `flat` (D,) and put version 1 together. Raises ModelError when a gate or budget
+    fails.
 
     The weights go through the 2^-24 grid first, so that the release holds exactly what the chain holds.
     """
     plan, model = layout(task), to_fixed(flat)
     quantised = quantise(task, to_float(model), reference)
-    origin = Origin(version=1, settled_model_digest=model_digest(model), settled_round=0, chain_id=chain_id)
+    origin = Origin(
+        version=1,
+        settled_model_digest=model_digest(layout(task).digest, model),
+        settled_round=0,
+        chain_id=chain_id,
+    )
     manifest = base_manifest(task, plan, quantised, reference, sha256(program).digest(), origin)
     report = _report(task, program, model, quantised, reference, measured or {})
     return Package(task, plan, program, model, quantised.model, manifest, reference, report)
@@ -97,7 +99,7 @@ def publish(source: Path, folder: Path) -> None:
             folder.mkdir(exist_ok=True)
     for name in FILES:
         shutil.copyfile(source / name, folder / f".{name}.new")
-        os.replace(folder / f".{name}.new", folder / name)
+        (folder / f".{name}.new").replace(folder / name)
 
 
 def read(folder: Path) -> Package:
@@ -174,7 +176,7 @@ def _report(
         "reference_windows": len(reference.labels),
         "measured": measured,
         "program_bytes": len(program),
-        "model_sha256": model_digest(model).hex(),
+        "model_digest": model_digest(layout(task).digest, model).hex(),
         "base_sha256": sha256(quantised.model).hexdigest(),
         "program_sha256": sha256(program).hexdigest(),
         "layout_sha256": layout(task).digest.hex(),

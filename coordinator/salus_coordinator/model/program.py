@@ -1,8 +1,8 @@
 """The training program: one .tflite that trains a task's model on a gateway without TensorFlow.
 
-Only built-in TFLite operators with gradients made of built-ins: a convolution is reshape, slice, concat and matmul; an
-activation is max and min. The weights are two flat vectors (base; trunk and head), so one SGD step is a handful of vector
-operations whatever the number of layers.
+Only built-in TFLite operators with gradients made of built-ins: a convolution is reshape, slice, concat and
+matmul; an activation is max and min. The weights are two flat vectors (base; trunk and head), so one SGD step
+is a handful of vector operations whatever the number of layers.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from functools import reduce
 from typing import Any, Final
 
 import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tensorflow as tf
+from salus_edge.task import Task
 
 from salus_coordinator.model.layers import CLIP, Row, features, layout, rows, window_shape
-from salus_edge.task import Task
 
 RATES: Final = ("lr_shared", "lr_personal", "momentum", "weight_decay", "mu")
 

@@ -1,4 +1,6 @@
-"""From float weights to a checked int8 base: ranges, operators, arena, budget, and the loss the quantising costs."""
+"""From float weights to a checked int8 base: ranges, operators, arena, budget, and the loss the quantising
+costs.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from salus_edge.task import Task
 
 from salus_coordinator.errors import ModelError
 from salus_coordinator.model import forward
 from salus_coordinator.model.device import Scale, write_base
 from salus_coordinator.model.layers import Row, layout, rows, window_shape
 from salus_coordinator.model.oracle import Oracle, arena_bytes, operators
-from salus_edge.task import Task
 
 Floats = NDArray[np.float32]
 LOSS_POINTS: Final = 1.0  # the gate: what int8 may cost on the reference set
@@ -22,7 +24,9 @@ GOLDENS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The task's reference set: `windows` float32 (n, samples, channels) after the front end, `labels` int64 (n,)."""
+    """The task's reference set: `windows` float32 (n, samples, channels) after the front end, `labels` int64
+    (n,).
+    """
 
     windows: Floats
     labels: NDArray[np.int64]
@@ -43,7 +47,9 @@ class Quantised:
 
 
 def quantise(task: Task, flat: Floats, reference: Reference) -> Quantised:
-    """Raises ModelError: `unsupported_operator`, `over_budget` (naming the layer), `quantisation_loss`, `tflm_refuses`."""
+    """Raises ModelError: `unsupported_operator`, `over_budget` (naming the layer), `quantisation_loss`,
+    `tflm_refuses`.
+    """
     table = rows(task)
     weights = {name: np.asarray(value, np.float32) for name, value in layout(task).split(flat).items()}
     scales = activation_scales(task, table, weights, reference.windows)
@@ -82,14 +88,18 @@ def feature_scale(task: Task) -> Scale:
 
 
 def input_scale(windows: Floats) -> Scale:
-    """Symmetric over the reference set's range: it depends on no weights, so it is the same for every release."""
+    """Symmetric over the reference set's range: it depends on no weights, so it is the same for every
+    release.
+    """
     return Scale(float(np.float32(max(float(np.abs(windows).max()), 1e-6) / 127.0)), 0)
 
 
 def activation_scales(
     task: Task, table: tuple[Row, ...], weights: dict[str, Floats], windows: Floats
 ) -> list[Scale]:
-    """The input's scale, then one per base row: [0, largest seen], but the task's fixed one from the last convolution on."""
+    """The input's scale, then one per base row: [0, largest seen], but the task's fixed one from the last
+    convolution on.
+    """
     base = [row for row in table if row.group == "base"]
     seen = forward.base_activations(table, weights, windows)
     last = max((index for index, row in enumerate(base) if row.kernel), default=-1)
@@ -122,7 +132,7 @@ def check_budget(task: Task, table: tuple[Row, ...], flash: int, arena: int) -> 
             most = max(share, key=lambda name: share[name])
             raise ModelError(
                 "over_budget",
-                f"{what} {cost} {unit} is over the budget of {budget}; layer {most} takes most of it: shrink it",
+                f"{what} {cost} {unit} is over the budget of {budget}; layer {most} takes most: shrink it",
             )
 
 

@@ -1,0 +1,74 @@
+"""Bytes named by their SHA-256: updates, models and releases. A folder by default, else any fsspec URL."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+from salus_chain.durable import write_durably
+
+
+class Blobs(Protocol):
+    """A content-addressed store."""
+
+    def put(self, data: bytes) -> bytes:
+        """Store durably; the digest."""
+
+    def get(self, digest: bytes) -> bytes | None:
+        """The bytes, or None when they are not here or no longer what their name says."""
+
+    def has(self, digest: bytes) -> bool:
+        """Whether they are here, by name."""
+
+
+class FolderBlobs:
+    """One file for each, fsync'd with its folder before a receipt is given."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+
+    def put(self, data: bytes) -> bytes:
+        digest = sha256(data).digest()
+        if self.get(digest) is None:
+            write_durably(self._folder / digest.hex(), data)
+        return digest
+
+    def get(self, digest: bytes) -> bytes | None:
+        try:
+            data = (self._folder / digest.hex()).read_bytes()
+        except FileNotFoundError:
+            return None
+        return data if sha256(data).digest() == digest else None
+
+    def has(self, digest: bytes) -> bool:
+        return (self._folder / digest.hex()).exists()
+
+
+class UrlBlobs:
+    """One object for each under an fsspec URL such as `s3://bucket/prefix`; as durable as that store is."""
+
+    def __init__(self, url: str) -> None:
+        import fsspec
+
+        self._files, self._root = fsspec.core.url_to_fs(url)
+        self._files.makedirs(self._root, exist_ok=True)
+
+    def put(self, data: bytes) -> bytes:
+        digest = sha256(data).digest()
+        self._files.pipe_file(self._name(digest), data)
+        return digest
+
+    def get(self, digest: bytes) -> bytes | None:
+        try:
+            data = bytes(self._files.cat_file(self._name(digest)))
+        except FileNotFoundError:
+            return None
+        return data if sha256(data).digest() == digest else None
+
+    def has(self, digest: bytes) -> bool:
+        return bool(self._files.exists(self._name(digest)))
+
+    def _name(self, digest: bytes) -> str:
+        return f"{self._root}/{digest.hex()}"

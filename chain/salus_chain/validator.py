@@ -1,0 +1,65 @@
+"""A validator's own configuration, validator.toml: its seat, its folder, and what its hospital stands for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import tomli_w
+
+from salus_chain.config import Config, load
+from salus_chain.errors import ConfigError
+
+
+class GatewaySeat(Config, frozen=True):
+    """A gateway of this hospital. `public_key` is 66 hex digits, `patients` the number enrolled at it."""
+
+    id: str
+    public_key: str
+    patients: int
+
+
+class ConsentSeat(Config, frozen=True):
+    """A consent that this hospital holds: salted SHA-256 digests, 64 hex digits each."""
+
+    consent: str
+    device: str
+
+
+class ValidatorConfig(Config, frozen=True):
+    """Paths are relative to the file. `tasks` are the tasks, or patterns, that the hospital takes part in."""
+
+    name: str
+    key: str = "key.pem"
+    genesis: str = "genesis.toml"
+    folder: str = "data"
+    blobs: str = ""  # an fsspec URL; empty: the folder's own
+    tasks: tuple[str, ...] = ()
+    gateways: tuple[GatewaySeat, ...] = ()
+    consents: tuple[ConsentSeat, ...] = ()
+
+
+def read_validator(path: Path) -> ValidatorConfig:
+    """Raises ConfigError."""
+    config = load(path, ValidatorConfig)
+    for gateway in config.gateways:
+        _octets(gateway.public_key, 33, path, f"gateways.{gateway.id}.public_key")
+    for row in config.consents:
+        _octets(row.consent, 32, path, "consents.consent")
+        _octets(row.device, 32, path, "consents.device")
+    return config
+
+
+def write_validator(path: Path, config: ValidatorConfig) -> None:
+    """Write what `read_validator` reads back."""
+    path.write_text(tomli_w.dumps(msgspec.to_builtins(config)))
+
+
+def _octets(digits: str, length: int, path: Path, name: str) -> bytes:
+    try:
+        data = bytes.fromhex(digits)
+    except ValueError:
+        data = b""
+    if len(data) != length:
+        raise ConfigError(f"{path}: {name}: {2 * length} hex digits are wanted, not {digits!r}")
+    return data

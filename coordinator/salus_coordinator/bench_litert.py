@@ -1,0 +1,60 @@
+"""A child of `salus bench gateway`: the training program as a gateway runs it. Needs no TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from salus_coordinator.model.runner import Runner
+
+RATES = {"lr_shared": 0.01, "lr_personal": 0.01, "momentum": 0.9, "weight_decay": 0.0, "mu": 0.0}
+
+
+def measure(folder: Path, seconds: float) -> dict[str, float]:
+    """Steps/s on trunk and head, and on the whole network; peak resident MB."""
+    with np.load(folder / "inputs.npz") as arrays:
+        inputs = {name: arrays[name] for name in arrays.files}
+    batch = inputs["y"].shape[1]
+    runner = Runner((folder / "program.tflite").read_bytes(), batch)
+    runner.load(inputs["flat"])
+    weight = np.ones(batch, np.float32)
+
+    def stepper(signature: str, rows: NDArray[np.float32]) -> Callable[[int], object]:
+        return lambda at: runner.step(signature, rows[at], inputs["y"][at], weight, RATES)
+
+    count = len(inputs["y"])
+    figures = {
+        "head_steps_s": rate(stepper("train_features", inputs["f"]), count, seconds),
+        "whole_steps_s": rate(stepper("train", inputs["x"]), count, seconds),
+    }
+    assert not any(name.startswith(("tensorflow", "keras")) for name in sys.modules)
+    return {**figures, "rss_mb": peak_mb()}
+
+
+def rate(step: Callable[[int], object], count: int, seconds: float) -> float:
+    """Calls per second of `step(0..count-1)` in turn, after one round of warming up."""
+    for at in range(count):
+        step(at)
+    done, begin = 0, time.perf_counter()
+    while time.perf_counter() - begin < seconds:
+        for at in range(count):
+            step(at)
+        done += count
+    return done / (time.perf_counter() - begin)
+
+
+def peak_mb() -> float:
+    """Peak resident memory of this process; Linux counts in KiB, macOS in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20) if sys.platform == "darwin" else peak / 1024
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(measure(Path(sys.argv[1]), float(sys.argv[2]))) + "\n")

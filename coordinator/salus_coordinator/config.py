@@ -1,0 +1,117 @@
+"""The coordinator's configuration: who it is, where everything is, and the campaign's rounds and arms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+
+from salus_chain.config import Config, beside, load
+from salus_chain.fixed import SCALE
+from salus_chain.layout import Group
+
+from salus_coordinator.errors import ConfigError
+
+Kind = Literal["calibration", "feature"]
+Algorithm = Literal["fedavg", "fedper", "fedrep"]
+
+PPM: Final = 1_000_000
+SHARED: Final[dict[Algorithm, tuple[Group, ...]]] = {
+    "fedavg": ("base", "trunk", "head"),
+    "fedper": ("base", "trunk"),
+    "fedrep": ("base", "trunk"),
+}
+
+
+class RoundPlan(Config, frozen=True):
+    """One round, `repeat` times. Rates are per SGD step; the chain holds them in parts per million.
+
+    `open_s` is how long gateways may commit, `settle_s` how long validators may take to recompute after that.
+    """
+
+    kind: Kind
+    algorithm: Algorithm
+    shared_epochs: int = 2
+    personal_epochs: int = 2
+    lr_shared: float = 0.01
+    lr_personal: float = 0.01
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    mu: float = 0.0
+    rule: str = "clipped_mean"
+    clip: float = 2.0
+    min_updates: int = 3
+    w_max: int = 100
+    open_s: float = 5.0
+    settle_s: float = 30.0
+    repeat: int = 1
+
+    def __post_init__(self) -> None:
+        if self.repeat < 1 or self.open_s <= 0 or self.settle_s <= 0 or self.clip <= 0:
+            raise ConfigError("rounds: repeat >= 1, and open_s, settle_s and clip above 0")
+        if min(self.shared_epochs, self.personal_epochs) < 0:
+            raise ConfigError("rounds: epochs are 0 or more")
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """What gateways share; in a feature round the base is frozen."""
+        shared = SHARED[self.algorithm]
+        return shared if self.kind == "calibration" else tuple(group for group in shared if group != "base")
+
+    @property
+    def norm_bound(self) -> int:
+        """The clip norm at 2^-24."""
+        return round(self.clip * SCALE)
+
+    def parameters(self) -> tuple[tuple[str, int], ...]:
+        """As on chain: sorted by name, epochs as they are, everything else in parts per million."""
+        rates = ("lr_shared", "lr_personal", "momentum", "weight_decay", "mu", "clip")
+        epochs = {"shared_epochs": self.shared_epochs, "personal_epochs": self.personal_epochs}
+        return tuple(sorted({**epochs, **{name: round(getattr(self, name) * PPM) for name in rates}}.items()))
+
+
+class Arm(Config, frozen=True):
+    """A study arm: a task id of its own that starts from the main task's model after its calibration."""
+
+    task: str
+    rounds: list[RoundPlan]
+
+    def __post_init__(self) -> None:
+        if any(plan.kind != "feature" for plan in self.rounds):
+            raise ConfigError(
+                f"arm {self.task}: arms share the parent's base, so their rounds are feature rounds"
+            )
+
+
+class CoordinatorConfig(Config, frozen=True):
+    """`coordinator.toml`. Paths are beside the file. An expired round is opened again `retries` times."""
+
+    genesis: str
+    key: str
+    release_key: str
+    model: str
+    builder: str
+    rounds: list[RoundPlan]
+    arms: tuple[Arm, ...] = ()
+    validators: tuple[str, ...] = ()
+    progress: str = "progress.jsonl"
+    retries: int = 3
+    settle_in_s: float = 0.0
+    timeout_s: float = 120.0
+
+    def __post_init__(self) -> None:
+        names = [arm.task for arm in self.arms]
+        if not self.rounds or len(set(names)) != len(names):
+            raise ConfigError("a campaign needs one round or more, and arms with names of their own")
+
+
+def read_config(path: Path) -> CoordinatorConfig:
+    """Raises ConfigError naming the file and what is wrong in it."""
+    return load(path, CoordinatorConfig)
+
+
+def expand(plans: list[RoundPlan]) -> tuple[RoundPlan, ...]:
+    """Every round by itself, in order."""
+    return tuple(plan for plan in plans for _ in range(plan.repeat))
+
+
+__all__ = ["Arm", "CoordinatorConfig", "RoundPlan", "beside", "expand", "read_config"]
