@@ -65,7 +65,7 @@ def engine(model: bytes) -> Engine:
 
 def quantise(windows: Floats, scale: float, zero_point: int) -> Int8s:
     """float32 to int8 as the wearable does it: round half to even, then saturate."""
-    steps = np.rint(windows.astype(np.float32) / np.float32(scale)) + zero_point
+    steps = np.rint(windows.astype(np.float64) / scale) + zero_point
     return np.clip(steps, -128, 127).astype(np.int8)
 
 
