@@ -1,0 +1,161 @@
+"""Signing a release, and everything a wearable checks before it swaps. Nothing here changes any state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Final
+
+import numpy as np
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+from salus_chain import keys
+from salus_chain.proto import release_pb2
+
+from salus_edge.errors import Refused
+from salus_edge.frontend.pipeline import manifest_frontend
+from salus_edge.task import Task
+
+DOMAIN: Final = b"salus/release/1"
+MAX_MODEL_BYTES: Final = 4 << 20
+MAX_GOLDENS: Final = 256
+
+RunGolden = Callable[[bytes, NDArray[np.int8], int], NDArray[np.int8]]
+"""(model, int8 inputs (n, *input shape), arena bytes) to int8 outputs (n, F); Refused `bad_model` when it cannot."""
+
+
+def sign_manifest(manifest: bytes, signer: keys.Signer) -> bytes:
+    """A serialised SignedManifest: the manifest's bytes as they stand, and the release key's signature."""
+    signature = signer.sign(DOMAIN, manifest)
+    message = release_pb2.SignedManifest(manifest=manifest, signature=signature)
+    return message.SerializeToString(deterministic=True)
+
+
+def read_signed(signed: bytes, release_public_key: bytes) -> release_pb2.Manifest:
+    """The manifest, when the release key signed it. Raises Refused `malformed`, `bad_signature`."""
+    try:
+        message = release_pb2.SignedManifest.FromString(signed)
+        if not keys.verify(release_public_key, message.signature, DOMAIN, message.manifest):
+            raise Refused("bad_signature", "the manifest is not signed with this wearable's release key")
+        return release_pb2.Manifest.FromString(message.manifest)
+    except DecodeError as error:
+        raise Refused("malformed", f"not a signed manifest: {error}") from None
+
+
+def check_offer(
+    signed: bytes,
+    *,
+    release_public_key: bytes,
+    task: Task,
+    newer_than: int,
+    chain_id: bytes,
+    arena_limit: int,
+) -> release_pb2.Manifest:
+    """What can be checked before a byte of the model is fetched. `arena_limit` and `newer_than` are this wearable's.
+
+    An empty `chain_id` on either side is not compared: a package built before its federation names none.
+    Raises Refused: `bad_signature`, `malformed`, `wrong_task`, `older_version`, `wrong_size`, `wrong_frontend`,
+    `arena_too_large`.
+    """
+    manifest = read_signed(signed, release_public_key)
+    _check_form(manifest)
+    if manifest.task != task.name:
+        raise Refused("wrong_task", f"a release for task {manifest.task!r}; this wearable runs {task.name!r}")
+    if chain_id and manifest.chain_id and manifest.chain_id != chain_id:
+        raise Refused("wrong_task", "a release of another federation: its chain id differs")
+    if manifest.version <= newer_than:
+        raise Refused("older_version", f"version {manifest.version} is not above {newer_than}; only upward")
+    if not 0 < manifest.size_bytes <= MAX_MODEL_BYTES:
+        raise Refused("wrong_size", f"{manifest.size_bytes} bytes; a slot takes 1 to {MAX_MODEL_BYTES}")
+    _check_frontend(manifest, task)
+    if manifest.arena_bytes > arena_limit:
+        raise Refused("arena_too_large", f"an arena of {manifest.arena_bytes} bytes; {arena_limit} are there")
+    return manifest
+
+
+def verify_release(
+    signed: bytes,
+    model: bytes,
+    *,
+    release_public_key: bytes,
+    task: Task,
+    newer_than: int,
+    chain_id: bytes,
+    run_golden: RunGolden,
+    arena_limit: int,
+) -> release_pb2.Manifest:
+    """The manifest of a release that may be swapped in: all of `check_offer`, then the model itself.
+
+    Raises Refused as `check_offer`, and `wrong_size`, `wrong_hash`, `bad_model`, `golden_differs`.
+    """
+    manifest = check_offer(
+        signed,
+        release_public_key=release_public_key,
+        task=task,
+        newer_than=newer_than,
+        chain_id=chain_id,
+        arena_limit=arena_limit,
+    )
+    if len(model) != manifest.size_bytes:
+        raise Refused("wrong_size", f"{len(model)} bytes where the manifest says {manifest.size_bytes}")
+    if sha256(model).digest() != manifest.sha256:
+        raise Refused("wrong_hash", "the model is not the one that the manifest names")
+    _run_goldens(manifest, model, run_golden, arena_limit)
+    return manifest
+
+
+def golden_inputs(manifest: release_pb2.Manifest) -> NDArray[np.int8]:
+    """int8 (n, samples, channels). The manifest's form was checked."""
+    shape = tuple(manifest.input.shape)
+    return np.frombuffer(b"".join(manifest.golden_inputs), np.int8).reshape(-1, *shape)
+
+
+def _run_goldens(
+    manifest: release_pb2.Manifest, model: bytes, run_golden: RunGolden, arena_limit: int
+) -> None:
+    outputs = run_golden(model, golden_inputs(manifest), arena_limit)
+    feature = next(golden for golden in manifest.goldens if golden.name == "feature")
+    for index, (output, wanted) in enumerate(zip(outputs, feature.outputs, strict=True)):
+        if output.astype(np.int8).tobytes() != wanted:
+            raise Refused("golden_differs", f"golden input {index} gives another feature than the manifest's")
+
+
+def _check_form(manifest: release_pb2.Manifest) -> None:
+    """Raises Refused `malformed`: parts of the manifest do not fit each other."""
+    inputs, shape = manifest.golden_inputs, manifest.input.shape
+    size = int(np.prod(shape, dtype=np.int64)) if len(shape) == 2 else 0
+    features = [golden for golden in manifest.goldens if golden.name == "feature"]
+    width = int(np.prod(manifest.output.shape, dtype=np.int64)) if manifest.output.shape else 0
+    checks = {
+        "kind and signer are a base release of the release key": (
+            manifest.kind == release_pb2.Manifest.BASE
+            and manifest.signer_role == release_pb2.Manifest.RELEASE_KEY
+        ),
+        "sha256 has 32 bytes": len(manifest.sha256) == 32,
+        "input and output scales are positive": _positive(manifest.input) and _positive(manifest.output),
+        f"1 to {MAX_GOLDENS} golden inputs of the input's shape": (
+            0 < len(inputs) <= MAX_GOLDENS and size > 0 and all(len(each) == size for each in inputs)
+        ),
+        "one golden feature per golden input, of the output's shape": (
+            len(features) == 1
+            and len(features[0].outputs) == len(inputs)
+            and all(len(each) == width for each in features[0].outputs)
+        ),
+    }
+    if failed := [claim for claim, holds in checks.items() if not holds]:
+        raise Refused("malformed", f"manifest of version {manifest.version} breaks: {'; '.join(failed)}")
+
+
+def _positive(quantisation: release_pb2.Quantisation) -> bool:
+    return (
+        bool(np.isfinite(quantisation.scale))
+        and quantisation.scale > 0
+        and -128 <= quantisation.zero_point <= 127
+    )
+
+
+def _check_frontend(manifest: release_pb2.Manifest, task: Task) -> None:
+    mine = manifest_frontend(task).SerializeToString(deterministic=True)
+    theirs = manifest.frontend.SerializeToString(deterministic=True)
+    if theirs != mine or manifest.frontend_sha256 != sha256(mine).digest():
+        raise Refused("wrong_frontend", f"the release wants another front end than task {task.name}'s")
