@@ -131,5 +131,5 @@ def _flat(value: Parameter | list[float]) -> list[float]:
     if isinstance(value, str):
         return []
     if isinstance(value, list):
-        return [number for each in value for number in _flat(each)]
+        return [float(number) for each in value for number in (each if isinstance(each, list) else [each])]
     return [float(value)]
