@@ -7,8 +7,8 @@ from hashlib import sha256
 from typing import Final
 
 from google.protobuf.message import DecodeError
-from salus_chain.proto import release_pb2
 
+from salus_chain.proto import release_pb2
 from salus_edge.errors import EdgeError
 from salus_edge.proto.link_pb2 import ReleaseStatus
 

@@ -1,13 +1,15 @@
-"""The bounded, persistent ring of sealed packets: a packet leaves it on the gateway's sealed ack, or when it overflows."""
+"""The bounded, persistent ring of sealed packets: one leaves it on the gateway's sealed ack, or by overflow."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 from salus_edge.link.seal import Sealed
 from salus_edge.proto import link_pb2
 from salus_hil.virtual.flash import Flash
+
+_INT64: Final = (1 << 63) - 1  # SQLite's largest integer
 
 
 class Key(NamedTuple):
@@ -42,7 +44,7 @@ class Ring:
                 self._delete(each.boot, each.first_sequence, each.last_sequence)
             for refusal in ack.refusals:
                 if self._delete(refusal.boot, refusal.sequence, refusal.sequence):
-                    self._flash.add(f"refused {refusal.code}", 1)
+                    self._flash.add(f"refused by gateway {refusal.code}", 1)
 
     def keys(self) -> Iterator[Key]:
         """Oldest first."""
@@ -54,9 +56,12 @@ class Ring:
         row = self._flash.db.execute("SELECT kind, payload FROM ring WHERE boot = ? AND sequence = ?", key).fetchone()
         return (str(row[0]), bytes(row[1])) if row else None
 
-    def missing(self, keys: Iterable[Key]) -> set[Key]:
-        """Those of `keys` that are not in the ring any more."""
-        return set(keys) - set(self.keys())
+    def after(self, key: Key) -> Key | None:
+        """The oldest packet younger than `key`."""
+        row = self._flash.db.execute(
+            "SELECT boot, sequence FROM ring WHERE (boot, sequence) > (?, ?) ORDER BY boot, sequence LIMIT 1", key
+        ).fetchone()
+        return Key(*row) if row else None
 
     @property
     def dropped(self) -> int:
@@ -69,6 +74,3 @@ class Ring:
     def _delete(self, boot: int, first: int, last: int) -> int:
         bounds = (min(boot, _INT64), min(first, _INT64), min(last, _INT64))
         return self._flash.db.execute("DELETE FROM ring WHERE boot = ? AND sequence BETWEEN ? AND ?", bounds).rowcount
-
-
-_INT64 = (1 << 63) - 1
