@@ -127,7 +127,7 @@ def manifest_frontend(task: Task) -> release_pb2.FrontEnd:
     )
 
 
-def _flat(value: Parameter) -> list[float]:
+def _flat(value: Parameter | list[float]) -> list[float]:
     if isinstance(value, str):
         return []
     if isinstance(value, list):
