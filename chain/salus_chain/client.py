@@ -50,6 +50,7 @@ from salus_chain.updates import decode_model, sign_upload, update_digest
 from salus_chain.views import (
     Approval,
     ApprovedRelease,
+    GatewayView,
     RoundView,
     Settlement,
     Status,
@@ -148,6 +149,11 @@ class ChainClient:
         answer = await self._maybe("/round", {"task": task, "round": str(round)})
         return None if answer is None else from_json(answer, RoundView)
 
+    async def gateway(self, gateway: str) -> GatewayView | None:
+        """A gateway's enrolment; None when no hospital has enrolled it."""
+        answer = await self._maybe("/gateway", {"gateway": gateway})
+        return None if answer is None else from_json(answer, GatewayView)
+
     async def put_update(self, update: bytes, signer: Signer) -> tuple[Receipt, ...]:
         """Push an update to all validators; at least f+1 receipts that verify, sorted as a commit wants them.
 
@@ -162,18 +168,20 @@ class ChainClient:
         }
         receipts: dict[bytes, Receipt] = {}
         errors: list[ChainError] = []
-        while pending:
-            patience_s = None if len(receipts) < wanted else STRAGGLER_S
-            done, pending = await asyncio.wait(pending, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
-            for each in done:
-                try:
-                    receipt = each.result()
-                    receipts[receipt.public_key] = receipt
-                except ChainError as error:
-                    errors.append(error)
-            if not done:
-                break
-        await _cancel(pending)
+        try:
+            while pending:
+                patience_s = None if len(receipts) < wanted else STRAGGLER_S
+                done, pending = await asyncio.wait(pending, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+                if not done:
+                    break
+                for each in done:
+                    try:
+                        receipt = each.result()
+                        receipts[receipt.public_key] = receipt
+                    except ChainError as error:
+                        errors.append(error)
+        finally:
+            await _cancel(pending)
         if len(receipts) < wanted:
             raise _verdict(errors, f"{len(receipts)} of {wanted} receipts for update {digest.hex()[:16]}")
         return tuple(receipts[key] for key in sorted(receipts))

@@ -20,7 +20,7 @@ from salus_chain.rpc import create_app
 from salus_chain.signing import FETCH_DOMAIN
 from salus_chain.state import Release, Round
 from salus_chain.transactions import Receipt, TxId
-from salus_chain.views import Approval, ReleaseView, RoundView, Status, TaskView, TxStatus
+from salus_chain.views import Approval, GatewayView, ReleaseView, RoundView, Status, TaskView, TxStatus
 
 if TYPE_CHECKING:
     from salus_chain.node import Node
@@ -108,6 +108,12 @@ class NodeService:
             tuple(commit.digest for commit in each.commits if not self._node.blobs.has(commit.digest)),
             each.reason,
         )
+
+    def gateway(self, gateway: str) -> GatewayView | None:
+        known = self._node.ledger.state.gateways.get(gateway)
+        if known is None:
+            return None
+        return GatewayView(known.id, known.public_key, known.patients, known.revoked)
 
     async def take_update(self, data: bytes, signature: bytes) -> Receipt:
         return await self._node.clerk.take_update(data, signature)
