@@ -76,9 +76,7 @@ class Arm(Config, frozen=True):
 
     def __post_init__(self) -> None:
         if any(plan.kind != "feature" for plan in self.rounds):
-            raise ConfigError(
-                f"arm {self.task}: arms share the parent's base, so their rounds are feature rounds"
-            )
+            raise ConfigError(f"arm {self.task}: arms share the parent's base, so their rounds are feature rounds")
 
 
 class CoordinatorConfig(Config, frozen=True):

@@ -74,7 +74,9 @@ def test_program_agrees_with_the_numpy_model(made: Made) -> None:
     weights = {name: np.asarray(value, np.float32) for name, value in layout(made.task).split(made.flat).items()}
     feature = forward.features(table, weights, made.x)
     assert np.allclose(made.runner().map("features", made.x), feature, atol=1e-5)
-    assert np.allclose(made.runner().map("predict_features", feature), forward.logits(table, weights, feature), atol=1e-5)
+    assert np.allclose(
+        made.runner().map("predict_features", feature), forward.logits(table, weights, feature), atol=1e-5
+    )
 
 
 def test_load_and_dump_are_inverse(made: Made) -> None:

@@ -87,9 +87,7 @@ def training_pairs(
 ) -> tuple[list[tuple[Recording, Range | None]], list[tuple[Recording, Range | None]]]:
     """(earlier, later) time of the pre-training people: what is trained on, and the reference set."""
     split = Split(setup=LATER, diary=LATER, test=LATER, gap_samples=gap_samples)
-    rows = [
-        row for row in zip(dataset.recordings, allot(dataset, split), strict=True) if row[0].subject in who
-    ]
+    rows = [row for row in zip(dataset.recordings, allot(dataset, split), strict=True) if row[0].subject in who]
     earlier: list[tuple[Recording, Range | None]] = [(recording, part["setup"]) for recording, part in rows]
     return earlier, [(recording, part["reference"]) for recording, part in rows]
 
@@ -133,7 +131,5 @@ def _converter() -> Callable[[Task], bytes]:
     try:
         from salus_coordinator.model.program import convert
     except ImportError as error:
-        raise MissingTool(
-            f"building a model needs TensorFlow: `pip install 'salus[build]'` ({error})"
-        ) from None
+        raise MissingTool(f"building a model needs TensorFlow: `pip install 'salus[build]'` ({error})") from None
     return convert

@@ -29,9 +29,7 @@ class Runner:
     def dump(self) -> Floats:
         return np.array(self._run["dump"](unused=np.float32(0.0))["flat"], np.float32)
 
-    def step(
-        self, signature: str, x: Floats, y: NDArray[np.int32], weight: Floats, rates: dict[str, float]
-    ) -> float:
+    def step(self, signature: str, x: Floats, y: NDArray[np.int32], weight: Floats, rates: dict[str, float]) -> float:
         """One SGD step of `train` or `train_features` on a full batch; the loss before it."""
         name = "x" if signature == "train" else "f"
         scalars = {key: np.float32(value) for key, value in rates.items()}
