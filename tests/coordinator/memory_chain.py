@@ -17,7 +17,7 @@ from salus_chain.settler import recompute
 from salus_chain.signing import commit_tx
 from salus_chain.state import Round, State, genesis_state
 from salus_chain.transactions import Enrol, Statement, read_transaction
-from salus_chain.updates import UpdateHeader, decode_model, encode_update, update_digest
+from salus_chain.updates import UpdateDigest, UpdateHeader, decode_model, encode_update, update_digest
 from salus_chain.views import ReleaseView, RoundView, Status, TaskView
 from tests.chain.federation import Federation, federation
 
@@ -59,7 +59,7 @@ class MemoryChain:
         else:
             self.block(at_ms=opened.open.deadline_ms)
 
-    def _commit(self, task: str, opened: Round, number: int) -> tuple[bytes, bytes]:
+    def _commit(self, task: str, opened: Round, number: int) -> tuple[UpdateDigest, bytes]:
         header = UpdateHeader(
             self.federation.genesis.chain_id, task, opened.open.round, f"gateway-{number}",
             opened.model_before, opened.layout_digest, 2, opened.d,

@@ -18,6 +18,7 @@ from salus_coordinator.data.split import Range, Split, allot, bouts, people
 from salus_coordinator.data.windows import Labelled, labelled
 from salus_coordinator.errors import DataError, MissingTool
 from salus_coordinator.model import cache, package
+from salus_coordinator.model.opened import check_program
 from salus_coordinator.model.pretrain import Recipe, pretrain
 from salus_coordinator.model.quantise import Reference
 from salus_edge.task import Task
@@ -122,6 +123,7 @@ def _make(request: Request, chosen: tuple[str, ...], stages: Stages) -> package.
         program = convert(task)
     with stages.stage("pretrain", f"pre-training on {len(train.labels)} windows, {recipe.steps} steps"):
         flat = pretrain(task, program, train, recipe, request.seed)
+    check_program(task, program, flat, reference.windows)
     stages.say("quantising, running TFLM on the reference set")
     facts = {"windows": float(len(train.labels)), "people": float(len(chosen)), **stages.seconds}
     return package.assemble(task, program, flat, reference, measured=facts)
