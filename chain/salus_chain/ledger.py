@@ -100,6 +100,8 @@ class Ledger:
             self.mempool.add(read_transaction(data), self._now_ms())
         except Rejected:
             self._early.append(data)
+        except DecodeError as error:
+            log.debug("malformed transaction from a peer", reason=str(error))
         else:
             self.propose_if_due()
 
