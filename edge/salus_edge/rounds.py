@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -33,6 +32,13 @@ class Participant:
     def __init__(self, client: ChainClient, signer: Signer, learner: Learner) -> None:
         self._client, self._signer, self._learner = client, signer, learner
         self._turn = asyncio.Lock()
+        self.tasks: set[asyncio.Task[None]] = set()  # the rounds under way
+
+    def start(self, group: asyncio.TaskGroup, arm: ArmConfig, view: RoundView) -> None:
+        """Take part in a task of its own."""
+        task = group.create_task(self.take_part(arm, view), name=f"round {view.round} of {arm.task}")
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     async def take_part(self, arm: ArmConfig, view: RoundView) -> None:
         """From an open round to a final commit, or out with a reason in log and store. Never raises for a bad round."""
@@ -115,16 +121,6 @@ class Participant:
         except EdgeError:
             return
         await asyncio.to_thread(rounds.sit_out, self._learner.database, key, reason)
-
-
-async def until_reachable(act: Callable[[], Awaitable[None]], what: str, pause_s: float = PAUSE_S) -> None:
-    """`act` again and again while no validator answers."""
-    while True:
-        try:
-            return await act()
-        except Unreachable as error:
-            log.info("chain_away", what=what, why=str(error))
-            await asyncio.sleep(pause_s)
 
 
 def _now_ms() -> int:

@@ -19,6 +19,8 @@ CREATE TABLE devices (                 -- what each wearable last said of itself
     state BLOB NOT NULL, seen_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+CREATE TABLE calibrations (device TEXT PRIMARY KEY, base BLOB NOT NULL) WITHOUT ROWID;  -- the base it began under
+
 CREATE TABLE features (                -- int8 (F,); `origin` is device, or window when recomputed here
     patient TEXT NOT NULL, base BLOB NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL,
     model_version INTEGER NOT NULL, content BLOB NOT NULL, aux BLOB NOT NULL, origin TEXT NOT NULL,
