@@ -1,4 +1,4 @@
-"""What follows the close of a round, outside consensus: recompute the aggregate, and gather a quorum that agrees."""
+"""What follows a round's close, outside consensus: recompute the aggregate, gather a quorum that agrees."""
 
 from __future__ import annotations
 
@@ -67,9 +67,7 @@ def _values(each: Round, commit: CommitEntry, data: bytes) -> Int32s:
         each.d,
     )
     if header != wanted:
-        raise Rejected(
-            "wrong_update", f"gateway {commit.gateway}: its update's header is not what it committed to"
-        )
+        raise Rejected("wrong_update", f"gateway {commit.gateway}: its update's header is not what it committed to")
     return values
 
 

@@ -1,10 +1,12 @@
-"""Which base counts for an arm, which settled model goes with it, and features of it for windows that lack them."""
+"""Which base counts for an arm, which settled model goes with it, and features of it for windows that lack
+them.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-
 from salus_chain.proto import release_pb2
+
 from salus_edge.config import ArmConfig, Settings
 from salus_edge.recompute import recompute
 from salus_edge.store import Database, features, models, windows

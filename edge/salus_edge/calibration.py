@@ -7,9 +7,7 @@ from salus_edge.proto import link_pb2
 from salus_edge.store import Database
 
 
-def command_for(
-    database: Database, patient: Patient, state: link_pb2.State, retention_ms: int
-) -> bytes | None:
+def command_for(database: Database, patient: Patient, state: link_pb2.State, retention_ms: int) -> bytes | None:
     """The serialised Command that a wearable's state calls for; None when it does what it should.
 
     The base under which calibration began is durable: with another base it is over.

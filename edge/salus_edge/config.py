@@ -1,4 +1,6 @@
-"""gateway.toml: one gateway, its patients, and the arms it learns for. Secrets stand in files of their own."""
+"""gateway.toml: one gateway, its patients, and the arms it learns for. Secrets stand in files of their
+own.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from pathlib import Path
 
 from salus_chain.config import Config, beside, load
 from salus_chain.genesis import Genesis, read_genesis
+
 from salus_edge.errors import ConfigError, EdgeError, Refused
 from salus_edge.labels import check_training_sources
 from salus_edge.link.topics import topic
@@ -16,14 +19,15 @@ from salus_edge.package import ModelPackage, read_package
 SECRET_BYTES = 32
 
 
-class Mqtt(Config):
+class Mqtt(Config, frozen=True):
     """The broker: `mqtt://host:port`, or `mqtts://…` (salus_edge.link.url)."""
 
     url: str
 
 
-class PatientConfig(Config):
-    """A patient, her wearable, the file of its link secret, and her consent as it stands on chain (hexadecimal).
+class PatientConfig(Config, frozen=True):
+    """A patient, her wearable, the file of its link secret, and her consent as it stands on chain
+    (hexadecimal).
 
     `calibrate` asks the wearable for windows until the next base release is active on it.
     """
@@ -35,14 +39,14 @@ class PatientConfig(Config):
     calibrate: bool = False
 
 
-class ArmConfig(Config):
+class ArmConfig(Config, frozen=True):
     """A task id on the chain, and the label sources that train it."""
 
     task: str
     labels: tuple[str, ...] = ("setup",)
 
 
-class GatewayConfig(Config):
+class GatewayConfig(Config, frozen=True):
     """gateway.toml as written. The first arm is the main task: its releases go to the wearables."""
 
     gateway: str

@@ -1,4 +1,6 @@
-"""The decoder `confirm`, after the head: the mean of the last k windows' probabilities decides. Pure and causal."""
+"""The decoder `confirm`, after the head: the mean of the last k windows' probabilities decides. Pure and
+causal.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def softmax(logits: Floats) -> Floats:
 
 
 def step(state: State, logits: Floats, start_ms: int, gap_ms: int, k: int = 1) -> tuple[State, Decision]:
-    """One window's logits (K,). After a gap of more than `gap_ms`, or a step back in time, the memory starts anew."""
+    """One window's logits (K,). After a gap of more than `gap_ms`, or a step back in time, the memory
+    starts anew.
+    """
     follows = 0 <= start_ms - state.last_ms <= gap_ms and state.last_ms >= 0
     recent = ((*state.recent, softmax(logits)) if follows else (softmax(logits),))[-k:]
     mean = np.mean(recent, axis=0)

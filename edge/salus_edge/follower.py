@@ -1,4 +1,6 @@
-"""Following the chain: rounds that open, models that are settled, releases that are approved, all taken over by proof."""
+"""Following the chain: rounds that open, models that are settled, releases that are approved, all taken
+over by proof.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-
 from salus_chain.client import ChainClient
 from salus_chain.errors import ChainError, ProofError, Unreachable
 from salus_chain.fixed import Int32s
 from salus_chain.proto import release_pb2
 from salus_chain.views import ApprovedRelease, RoundView, TaskView
+
 from salus_edge import bases
 from salus_edge.config import ArmConfig
 from salus_edge.errors import EdgeError
@@ -35,7 +37,9 @@ class Origin:
 
 
 class Follower:
-    """Looks at every arm after each block. `changed(release)` is called when predictions may be others now."""
+    """Looks at every arm after each block. `changed(release)` is called when predictions may be others
+    now.
+    """
 
     def __init__(
         self,
@@ -109,7 +113,7 @@ class Follower:
         release, settled_digest = _stored(approved, arm.task)
         values = await self._model(settled_digest)
         number = release_pb2.Manifest.FromString(release.manifest).settled_round
-        models.put_release(database, arm.task, release, approved.height)
+        models.put_release(database, arm.task, release, values, approved.height)
         models.put_model(database, arm.task, release.base, number, settled_digest, values)
         log.info("release", task=arm.task, version=release.version, base=release.base.hex()[:16])
         main = arm is self._learner.settings.arms[0]
@@ -178,7 +182,9 @@ class Follower:
 
 
 def _stored(approved: ApprovedRelease, task: str) -> tuple[StoredRelease, bytes]:
-    """What is kept of a release, and the digest of the settled model that it was made from. Raises ProofError."""
+    """What is kept of a release, and the digest of the settled model that it was made from. Raises
+    ProofError.
+    """
     signed = release_pb2.SignedManifest.FromString(approved.signed_manifest)
     manifest = release_pb2.Manifest.FromString(signed.manifest)
     if manifest.version != approved.version or manifest.task != task:

@@ -9,9 +9,9 @@ import time
 from typing import Final
 
 import structlog
-
 from salus_chain.client import ChainClient
 from salus_chain.keys import PemSigner
+
 from salus_edge import bases, relay
 from salus_edge.calibration import command_for
 from salus_edge.config import Patient, Settings
@@ -20,7 +20,16 @@ from salus_edge.errors import Refused
 from salus_edge.follower import Follower
 from salus_edge.intake import Arrival, Expectation, Outcome, acknowledgement, store
 from salus_edge.learner import Learner
-from salus_edge.link import UPWARD, BootCounter, Connection, FeatureBatch, derive_keys, open_packet, parse, topic
+from salus_edge.link import (
+    UPWARD,
+    BootCounter,
+    Connection,
+    FeatureBatch,
+    derive_keys,
+    open_packet,
+    parse,
+    topic,
+)
 from salus_edge.link.release_sender import Transfer
 from salus_edge.predictor import Predictor
 from salus_edge.proto import link_pb2

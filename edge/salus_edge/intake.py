@@ -1,4 +1,6 @@
-"""From packets to rows: everything that genuine packets say is written in one transaction, then it may be acknowledged."""
+"""From packets to rows: everything that genuine packets say is written in one transaction, then it may be
+acknowledged.
+"""
 
 from __future__ import annotations
 
@@ -81,10 +83,10 @@ def parse(arrival: Arrival, expected: Expectation) -> Content:
             raise Refused("malformed", f"nothing comes upward on topic {arrival.kind}")
 
 
-def store(
-    database: Database, arrivals: Sequence[Arrival], expected: Expectation, now_ms: int
-) -> tuple[Outcome, ...]:
-    """Write all arrivals in one transaction, durable on return. Raises sqlite3.Error: nothing of them is stored."""
+def store(database: Database, arrivals: Sequence[Arrival], expected: Expectation, now_ms: int) -> tuple[Outcome, ...]:
+    """Write all arrivals in one transaction, durable on return. Raises sqlite3.Error: nothing of them is
+    stored.
+    """
     parsed = [_try(arrival, expected) for arrival in arrivals]
     with database.transaction() as cursor:
         return tuple(
@@ -138,9 +140,7 @@ def _store(
     return Outcome(arrival, True, OLD_MODEL if old else "", content if current else None)
 
 
-def _write(
-    cursor: sqlite3.Connection, arrival: Arrival, content: Content, expected: Expectation, now_ms: int
-) -> bool:
+def _write(cursor: sqlite3.Connection, arrival: Arrival, content: Content, expected: Expectation, now_ms: int) -> bool:
     """Write what a packet says; False for a state that is older than one known."""
     patient, device, packet = arrival.patient.patient, arrival.patient.device, arrival.packet
     match content:

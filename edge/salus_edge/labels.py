@@ -40,7 +40,9 @@ def check_label(label: Label, classes: Sequence[str]) -> None:
 def check_training_sources(sources: Collection[str]) -> None:
     """Raises Refused `reference_never_trains`, `unknown_source`."""
     if REFERENCE in sources:
-        raise Refused("reference_never_trains", "labels of source `reference` only score; take it from the arm's labels")
+        raise Refused(
+            "reference_never_trains", "labels of source `reference` only score; take it from the arm's labels"
+        )
     for source in sources:
         if source not in SOURCES:
             raise Refused("unknown_source", f"label source {source!r} is none of {', '.join(SOURCES)}")
@@ -56,7 +58,8 @@ def join(
 ) -> NDArray[np.int64]:
     """The class of each window [start_ms, end_ms) (n,), `NONE` where no label covers enough of it.
 
-    `labels` come in the order of arrival: where two cover one window, the later is taken. Only `sources` count.
+    `labels` come in the order of arrival: where two cover one window, the later is taken. Only `sources`
+    count.
     """
     found = np.full(len(start_ms), NONE, np.int64)
     needed = coverage * (end_ms - start_ms)

@@ -1,4 +1,5 @@
-"""What a gateway learns, synchronously: a round's update, and patients' own variables after a settlement or release.
+"""What a gateway learns, synchronously: a round's update, and patients' own variables after a settlement or
+release.
 
 Everything here runs in a worker thread; a lock keeps the one training program to one user at a time.
 """
@@ -10,10 +11,10 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 import numpy as np
-
 from salus_chain.fixed import SCALE, Int32s, to_float
 from salus_chain.updates import UpdateHeader, update_digest
 from salus_chain.views import RoundView
+
 from salus_edge import bases
 from salus_edge.config import ArmConfig, Settings
 from salus_edge.errors import Refused
@@ -38,7 +39,9 @@ class Learner:
         self.lock = threading.Lock()
 
     def rows(self, arm: ArmConfig, patient: str, kind: Kind, base: bytes) -> Rows:
-        """A patient's labelled rows for a round of this kind and base; missing features are made from windows."""
+        """A patient's labelled rows for a round of this kind and base; missing features are made from
+        windows.
+        """
         if kind == "calibration":
             return window_rows(self.database, self.settings, arm, patient)
         bases.fill(self.database, self.settings, patient, base)
@@ -50,10 +53,12 @@ class Learner:
             return sum(len(self.rows(arm, each.patient, kind, base)) > 0 for each in self.settings.patients)
 
     def train_round(self, arm: ArmConfig, view: RoundView, model: Int32s) -> bytes:
-        """Train all patients with labelled data from the settled `model` int32 (D,), and make the update durable.
+        """Train all patients with labelled data from the settled `model` int32 (D,), and make the update
+        durable.
 
-        The bytes to send: those of an earlier call for this round where there was one. Raises Refused: the round
-        cannot be taken part in (`wrong_variables`, `wrong_layout`, …), or training failed (`not_finite`).
+        The bytes to send: those of an earlier call for this round where there was one. Raises Refused: the
+        round cannot be taken part in (`wrong_variables`, `wrong_layout`, …), or training failed
+        (`not_finite`).
         """
         with self.lock:
             kept = rounds.record(self.database, arm.task, view.round)
@@ -109,9 +114,7 @@ class Learner:
         prior = models.personal(self.database, patient, arm.task, key.base)
         usable = prior if prior and groups and prior.groups == ",".join(groups) else None
         rng = np.random.default_rng(_seed(arm.task, str(key.round), patient))
-        fitted = fit(
-            self.program, plan.phases(key.parameters), compose(layout, start, usable), start, rows, rng
-        )
+        fitted = fit(self.program, plan.phases(key.parameters), compose(layout, start, usable), start, rows, rng)
         if not groups:
             return fitted.flat, fitted.loss, None
         values = extract(layout, fitted.flat, groups)
@@ -124,13 +127,18 @@ class Learner:
             raise Refused("wrong_layout", f"round {view.round} of {view.task} is of another layout than the package's")
         base = set(layout.names(["base"])) & set(view.open.variables)
         if view.open.kind == "feature" and base:
-            raise Refused("wrong_variables", f"a feature round leaves the base alone, this one shares {sorted(base)[0]}")
+            raise Refused(
+                "wrong_variables", f"a feature round leaves the base alone, this one shares {sorted(base)[0]}"
+            )
         try:
             indices = layout.indices(view.open.variables)
         except KeyError as error:
             raise Refused("wrong_variables", f"round {view.round} of {view.task}: {error.args[0]}") from None
         if len(indices) != view.d:
-            raise Refused("wrong_variables", f"the round's variables have {len(indices)} values, the chain says {view.d}")
+            raise Refused(
+                "wrong_variables",
+                f"the round's variables have {len(indices)} values, the chain says {view.d}",
+            )
         return indices
 
     def _refit(self, arm: ArmConfig, patient: str, base: bytes) -> bool:

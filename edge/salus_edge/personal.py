@@ -1,4 +1,6 @@
-"""A patient's own model: the settled shared variables with her own in their place, once labels show that these are better."""
+"""A patient's own model: the settled shared variables with her own in their place, once labels show that
+these are better.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-
 from salus_chain.layout import Group, Layout
+
 from salus_edge.store.models import Personal
 from salus_edge.training.fit import Rows, accuracy, fit
 from salus_edge.training.program import TrainingProgram
@@ -60,10 +62,11 @@ def refit(
     round: int,
     rng: np.random.Generator,
 ) -> Personal | None:
-    """The patient's own variables on top of new shared ones; None without a personal part or without enough labels.
+    """The patient's own variables on top of new shared ones; None without a personal part or without enough
+    labels.
 
-    It is valid when the same training on the first four fifths of each class is at least as good as the shared model
-    on the last fifth. `prior` is where the training starts, None on a new base.
+    It is valid when the same training on the first four fifths of each class is at least as good as the
+    shared model on the last fifth. `prior` is where the training starts, None on a new base.
     """
     if not schedule.personal or len(rows) < MIN_ROWS:
         return None

@@ -1,4 +1,6 @@
-"""Predictions as features come in: the patient's own head where it is valid, else the settled one, then the decoder."""
+"""Predictions as features come in: the patient's own head where it is valid, else the settled one, then the
+decoder.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,7 @@ from salus_edge.training.program import Floats, TrainingProgram
 HISTORICAL_MS: Final = 60_000  # older than this on arrival, a window raises no alarm
 
 
-def weights(
-    database: Database, settings: Settings, arm: ArmConfig, patient: str, base: bytes
-) -> tuple[Floats, bool]:
+def weights(database: Database, settings: Settings, arm: ArmConfig, patient: str, base: bytes) -> tuple[Floats, bool]:
     """A patient's model of an arm and base, float32 (D,), and whether her own variables are in it."""
     shared = bases.shared(database, settings, arm, base).flat
     own = models.personal(database, patient, arm.task, base)

@@ -1,7 +1,8 @@
-"""Features from retained windows with another int8 base: what the wearable would have sent had it run that base.
+"""Features from retained windows with another int8 base: what the wearable would have sent had it run that
+base.
 
-TFLM where it has a wheel, which gives the wearable's bits; else LiteRT's reference kernels, whose last bit may differ,
-which does no harm in training data.
+TFLM where it has a wheel, which gives the wearable's bits; else LiteRT's reference kernels, whose last bit
+may differ, which does no harm in training data.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
 from salus_chain.proto import release_pb2
+
 from salus_edge.errors import ProgramError
 from salus_edge.runtime import interpreter
 
@@ -27,7 +28,9 @@ class Engine(Protocol):
 
 
 class TflmEngine:
-    """The genuine TFLM interpreter. Raises ImportError where it has no wheel, RuntimeError when it refuses the model."""
+    """The genuine TFLM interpreter. Raises ImportError where it has no wheel, RuntimeError when it refuses
+    the model.
+    """
 
     def __init__(self, model: bytes) -> None:
         from tflite_micro.python.tflite_micro import runtime
@@ -66,11 +69,13 @@ def engine(model: bytes) -> Engine:
 def quantise(windows: Floats, scale: float, zero_point: int) -> Int8s:
     """float32 to int8 as the wearable does it: round half to even, then saturate."""
     steps = np.rint(windows.astype(np.float64) / scale) + zero_point
-    return np.clip(steps, -128, 127).astype(np.int8)
+    return np.asarray(np.clip(steps, -128, 127), np.int8)
 
 
 def recompute(model: bytes, manifest: bytes, windows: Floats) -> Int8s:
-    """Features int8 (n, F) of front-end windows float32 (n, samples, channels). Raises ProgramError on another shape."""
+    """Features int8 (n, F) of front-end windows float32 (n, samples, channels). Raises ProgramError on
+    another shape.
+    """
     described = release_pb2.Manifest.FromString(manifest)
     shape = tuple(described.input.shape)
     if windows.shape[1:] != shape:

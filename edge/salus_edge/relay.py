@@ -1,4 +1,6 @@
-"""Carrying a release to each wearable, pure: offer, then chunks as the wearable asks for them, again after each reconnect."""
+"""Carrying a release to each wearable, pure: offer, then chunks as the wearable asks for them, again after
+each reconnect.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ LONGEST_MS: Final = 120_000
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One wearable as the relay sees it. `status` is what it last said of the transfer under way, None before."""
+    """One wearable as the relay sees it. `status` is what it last said of the transfer under way, None
+    before.
+    """
 
     online: bool = False
     version: int = 0
@@ -33,7 +37,9 @@ class Step:
 
 
 def on_state(peer: Peer, state: State, transfer: Transfer | None, now_ms: int) -> Step:
-    """The wearable came online, or leaves. What it refused before, it is offered once more after a reconnect."""
+    """The wearable came online, or leaves. What it refused before, it is offered once more after a
+    reconnect.
+    """
     if state.link != State.ONLINE:
         return Step(replace(peer, online=False, version=state.model_version))
     return offer(Peer(online=True, version=state.model_version), transfer, now_ms)

@@ -10,23 +10,23 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from salus_chain import keys
+from salus_chain.approvals import RELEASE_DOMAIN
 from salus_chain.proto import release_pb2
 
 from salus_edge.errors import Refused
 from salus_edge.frontend.pipeline import manifest_frontend
 from salus_edge.task import Task
 
-DOMAIN: Final = b"salus/release/1"
 MAX_MODEL_BYTES: Final = 4 << 20
 MAX_GOLDENS: Final = 256
 
 RunGolden = Callable[[bytes, NDArray[np.int8], int], NDArray[np.int8]]
-"""(model, int8 inputs (n, *input shape), arena bytes) to int8 outputs (n, F); Refused `bad_model` when it cannot."""
+"""(model, int8 inputs (n, samples, channels), arena bytes) to outputs (n, F); raises Refused `bad_model`."""
 
 
 def sign_manifest(manifest: bytes, signer: keys.Signer) -> bytes:
     """A serialised SignedManifest: the manifest's bytes as they stand, and the release key's signature."""
-    signature = signer.sign(DOMAIN, manifest)
+    signature = signer.sign(RELEASE_DOMAIN, manifest)
     message = release_pb2.SignedManifest(manifest=manifest, signature=signature)
     return message.SerializeToString(deterministic=True)
 
@@ -35,7 +35,7 @@ def read_signed(signed: bytes, release_public_key: bytes) -> release_pb2.Manifes
     """The manifest, when the release key signed it. Raises Refused `malformed`, `bad_signature`."""
     try:
         message = release_pb2.SignedManifest.FromString(signed)
-        if not keys.verify(release_public_key, message.signature, DOMAIN, message.manifest):
+        if not keys.verify(release_public_key, message.signature, RELEASE_DOMAIN, message.manifest):
             raise Refused("bad_signature", "the manifest is not signed with this wearable's release key")
         return release_pb2.Manifest.FromString(message.manifest)
     except DecodeError as error:
@@ -51,18 +51,17 @@ def check_offer(
     chain_id: bytes,
     arena_limit: int,
 ) -> release_pb2.Manifest:
-    """What can be checked before a byte of the model is fetched. `arena_limit` and `newer_than` are this wearable's.
+    """What can be checked before a byte of the model is fetched.
 
-    An empty `chain_id` on either side is not compared: a package built before its federation names none.
-    Raises Refused: `bad_signature`, `malformed`, `wrong_task`, `older_version`, `wrong_size`, `wrong_frontend`,
-    `arena_too_large`.
+    Raises Refused: `bad_signature`, `malformed`, `wrong_chain`, `wrong_task`, `older_version`, `wrong_size`,
+    `wrong_frontend`, `arena_too_large`.
     """
     manifest = read_signed(signed, release_public_key)
     _check_form(manifest)
     if manifest.task != task.name:
         raise Refused("wrong_task", f"a release for task {manifest.task!r}; this wearable runs {task.name!r}")
-    if chain_id and manifest.chain_id and manifest.chain_id != chain_id:
-        raise Refused("wrong_task", "a release of another federation: its chain id differs")
+    if manifest.chain_id != chain_id:
+        raise Refused("wrong_chain", "a release of another federation: its chain id differs")
     if manifest.version <= newer_than:
         raise Refused("older_version", f"version {manifest.version} is not above {newer_than}; only upward")
     if not 0 < manifest.size_bytes <= MAX_MODEL_BYTES:
@@ -132,7 +131,7 @@ def _check_form(manifest: release_pb2.Manifest) -> None:
             and manifest.signer_role == release_pb2.Manifest.RELEASE_KEY
         ),
         "sha256 has 32 bytes": len(manifest.sha256) == 32,
-        "input and output scales are positive": _positive(manifest.input) and _positive(manifest.output),
+        "input and output quantisations are such": _usable(manifest.input) and _usable(manifest.output),
         f"1 to {MAX_GOLDENS} golden inputs of the input's shape": (
             0 < len(inputs) <= MAX_GOLDENS and size > 0 and all(len(each) == size for each in inputs)
         ),
@@ -146,12 +145,8 @@ def _check_form(manifest: release_pb2.Manifest) -> None:
         raise Refused("malformed", f"manifest of version {manifest.version} breaks: {'; '.join(failed)}")
 
 
-def _positive(quantisation: release_pb2.Quantisation) -> bool:
-    return (
-        bool(np.isfinite(quantisation.scale))
-        and quantisation.scale > 0
-        and -128 <= quantisation.zero_point <= 127
-    )
+def _usable(quantisation: release_pb2.Quantisation) -> bool:
+    return 0 < quantisation.scale < float("inf") and -128 <= quantisation.zero_point <= 127
 
 
 def _check_frontend(manifest: release_pb2.Manifest, task: Task) -> None:

@@ -7,12 +7,12 @@ import time
 from typing import Final
 
 import structlog
-
 from salus_chain.client import ChainClient, commit_tx
 from salus_chain.errors import ChainError, Rejected, Unreachable
 from salus_chain.keys import Signer
 from salus_chain.updates import decode_update, update_digest
 from salus_chain.views import RoundView
+
 from salus_edge.config import ArmConfig
 from salus_edge.errors import EdgeError
 from salus_edge.learner import Learner, round_key
@@ -41,7 +41,9 @@ class Participant:
         task.add_done_callback(self.tasks.discard)
 
     async def take_part(self, arm: ArmConfig, view: RoundView) -> None:
-        """From an open round to a final commit, or out with a reason in log and store. Never raises for a bad round."""
+        """From an open round to a final commit, or out with a reason in log and store. Never raises for a
+        bad round.
+        """
         key_log = log.bind(task=arm.task, round=view.round, kind=view.open.kind)
         try:
             file = await self._train(arm, view)
@@ -73,16 +75,16 @@ class Participant:
         latest_ms = opened.deadline_ms - LATEST_START * max(0, opened.deadline_ms - began_ms)
         last_ms = opened.deadline_ms - 0.25 * max(0, opened.deadline_ms - began_ms)
         while True:
-            ready = await asyncio.to_thread(
-                self._learner.ready, arm, round_key(view).kind, opened.base_sha256
-            )
+            ready = await asyncio.to_thread(self._learner.ready, arm, round_key(view).kind, opened.base_sha256)
             now_ms = _now_ms()
             if ready == everyone or now_ms >= last_ms or (ready and now_ms >= latest_ms):
                 return ready > 0
             await asyncio.sleep(LOOK_S)
 
     async def _commit(self, arm: ArmConfig, view: RoundView, file: bytes) -> None:
-        """Send the stored bytes and commit to them, again and again until the commit is final or the round over."""
+        """Send the stored bytes and commit to them, again and again until the commit is final or the round
+        over.
+        """
         header, digest = decode_update(file)[0], update_digest(file)
         while True:
             now = await self._client.round(arm.task, view.round)
@@ -92,7 +94,12 @@ class Participant:
                 return
             if now is None or now.status != "open":
                 await self._status(arm, view, "trained", "late")
-                log.warning("late", task=arm.task, round=view.round, why="the round closed before the commit was final")
+                log.warning(
+                    "late",
+                    task=arm.task,
+                    round=view.round,
+                    why="the round closed before the commit was final",
+                )
                 return
             try:
                 receipts = await self._client.put_update(file, self._signer)
@@ -111,9 +118,7 @@ class Participant:
                 await asyncio.sleep(PAUSE_S)
 
     async def _status(self, arm: ArmConfig, view: RoundView, status: rounds.Status, reason: str = "") -> None:
-        await asyncio.to_thread(
-            rounds.set_status, self._learner.database, arm.task, view.round, status, reason
-        )
+        await asyncio.to_thread(rounds.set_status, self._learner.database, arm.task, view.round, status, reason)
 
     async def _sit_out(self, view: RoundView, reason: str) -> None:
         try:

@@ -14,7 +14,8 @@ Runner = Callable[..., dict[str, Any]]  # one signature: named arrays in, named 
 
 
 def interpreter(model: bytes, *, reference_kernels: bool = False) -> Any:
-    """An interpreter of a .tflite on one thread. `reference_kernels` asks for those nearest to the wearable's.
+    """An interpreter of a .tflite on one thread. `reference_kernels` asks for those nearest to the
+    wearable's.
 
     Raises ProgramError: no runtime is installed, or the bytes are not a model that it reads.
     """

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from salus_chain.proto import release_pb2
 
+from salus_chain.proto import release_pb2
 from salus_edge.errors import Refused, TaskError
 from salus_edge.frontend import windows as cutting
 from salus_edge.frontend.blocks import build
@@ -127,7 +127,7 @@ def manifest_frontend(task: Task) -> release_pb2.FrontEnd:
     )
 
 
-def _flat(value: Parameter) -> list[float]:
+def _flat(value: Parameter | list[float]) -> list[float]:
     if isinstance(value, str):
         return []
     if isinstance(value, list):

@@ -12,7 +12,7 @@ import aiomqtt
 import structlog
 
 from salus_edge.errors import EdgeError
-from salus_edge.link.url import read_url
+from salus_edge.link.url import Broker, read_url
 
 Handler = Callable[[str, bytes], Awaitable[None]]
 
@@ -46,13 +46,13 @@ class Connection:
 
     def __init__(
         self,
-        url: str,
+        url: str | Broker,
         client_id: str,
         subscriptions: Sequence[str],
         will: Will | None = None,
         on_connect: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self._broker = read_url(url)
+        self._broker = url if isinstance(url, Broker) else read_url(url)
         self._tls = self._broker.context()
         self._client_id = client_id
         self._subscriptions = tuple(subscriptions)

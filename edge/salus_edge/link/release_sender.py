@@ -7,13 +7,12 @@ from hashlib import sha256
 from typing import Final
 
 from google.protobuf.message import DecodeError
-from salus_chain.proto import release_pb2
 
+from salus_chain.proto import release_pb2
 from salus_edge.errors import EdgeError
 from salus_edge.proto.link_pb2 import ReleaseStatus
 
 CHUNK_BYTES: Final = 4096
-BURST_CHUNKS: Final = 8  # sent at once; the wearable then says where to go on
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +26,16 @@ class Transfer:
 def next_messages(transfer: Transfer, status: ReleaseStatus | None) -> tuple[bytes, ...]:
     """The serialised ReleaseMessages to send now; none when it is over, refused, or of another version.
 
-    `status` None: the wearable said nothing yet, so offer. RECEIVING: up to BURST_CHUNKS chunks from
-    `next_offset`, which the wearable answers with the next status; a chunk sent twice does no harm.
+    `status` None: the wearable said nothing yet, so offer. RECEIVING: the one chunk at `next_offset`, which the
+    wearable answers with its next status; a chunk sent twice does no harm.
     Raises EdgeError when the manifest is unreadable.
     """
     if status is None:
         return (_offer(transfer),)
     if status.version != version(transfer) or status.progress != ReleaseStatus.RECEIVING:
         return ()
-    offsets = range(status.next_offset, len(transfer.model), CHUNK_BYTES)[:BURST_CHUNKS]
-    digest = sha256(transfer.model).digest()
-    return tuple(_chunk(digest, offset, transfer.model[offset : offset + CHUNK_BYTES]) for offset in offsets)
+    data = transfer.model[status.next_offset : status.next_offset + CHUNK_BYTES]
+    return (_chunk(sha256(transfer.model).digest(), status.next_offset, data),) if data else ()
 
 
 def version(transfer: Transfer) -> int:

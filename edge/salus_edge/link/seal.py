@@ -91,9 +91,7 @@ def open_packet(key: bytes, topic: str, payload: bytes) -> Opened:
     packet = _packet(topic, payload)
     boot, sequence = packet.boot, packet.sequence
     try:
-        plaintext = AESGCM(key).decrypt(
-            _nonce(boot, sequence), packet.ciphertext, _header(topic, boot, sequence)
-        )
+        plaintext = AESGCM(key).decrypt(_nonce(boot, sequence), packet.ciphertext, _header(topic, boot, sequence))
     except InvalidTag:
         raise Refused("wrong_key", f"{topic}: packet {boot}/{sequence} is not sealed with this key") from None
     return Opened(boot, sequence, plaintext)

@@ -21,13 +21,13 @@ class Database:
     """A gateway's store. One connection, used from the loop and from its worker threads, one at a time."""
 
     def __init__(self, path: Path) -> None:
-        """Open or make the file. Raises ConfigError: no such folder, not our database, or of another version."""
+        """Open or make the file. Raises ConfigError: no such folder, not our database, or of another
+        version.
+        """
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
-            )
+            self._connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
             self._prepare()
         except (sqlite3.Error, OSError) as error:
             raise ConfigError(f"{path}: cannot be used as the gateway's store: {error}") from None
@@ -90,4 +90,7 @@ class Database:
         if found == 0:
             self._connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
         elif found != VERSION:
-            raise ConfigError(f"{self.path}: the store is of version {found}, this gateway's is {VERSION}; export and enrol again")
+            raise ConfigError(
+                f"{self.path}: a store of version {found}, this gateway's is {VERSION}; "
+                "use the gateway version that wrote it"
+            )

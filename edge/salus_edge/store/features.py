@@ -38,9 +38,7 @@ def add(
         "INSERT OR IGNORE INTO features VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (patient, base, int(start), int(end), version, values.tobytes(), extra, origin)
-            for start, end, values, extra in zip(
-                features.start_ms, features.end_ms, features.values, aux, strict=True
-            )
+            for start, end, values, extra in zip(features.start_ms, features.end_ms, features.values, aux, strict=True)
         ],
     )
 
@@ -48,7 +46,8 @@ def add(
 def read(database: Database, patient: str, base: bytes, since_ms: int = 0) -> Features:
     """All features of one patient and base from `since_ms` on."""
     rows = database.rows(
-        "SELECT start_ms, end_ms, content FROM features WHERE patient = ? AND base = ? AND start_ms >= ? ORDER BY start_ms",
+        "SELECT start_ms, end_ms, content FROM features "
+        "WHERE patient = ? AND base = ? AND start_ms >= ? ORDER BY start_ms",
         (patient, base, since_ms),
     )
     return Features(

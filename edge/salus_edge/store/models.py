@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
 from salus_chain.fixed import Int32s, to_float
+
 from salus_edge.store.database import Database
 
 Floats = NDArray[np.float32]
@@ -17,7 +17,9 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SettledModel:
-    """The shared model that goes with a base: float32 (D,), its digest on chain, the round that settled it (0: none)."""
+    """The shared model that goes with a base: float32 (D,), its digest on chain, the round that settled it
+    (0: none).
+    """
 
     round: int
     digest: bytes
@@ -26,7 +28,9 @@ class SettledModel:
 
 @dataclass(frozen=True, slots=True)
 class StoredRelease:
-    """An approved release: `base` is the SHA-256 of `model`, an int8 .tflite; `manifest` the one that was signed."""
+    """An approved release: `base` is the SHA-256 of `model`, an int8 .tflite; `manifest` the one that was
+    signed.
+    """
 
     version: int
     base: bytes
@@ -37,7 +41,9 @@ class StoredRelease:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Personal:
-    """A patient's own variables of `groups` (joined by commas), float32; used for predictions when `valid`."""
+    """A patient's own variables of `groups` (joined by commas), float32; used for predictions when
+    `valid`.
+    """
 
     groups: str
     values: Floats
@@ -62,7 +68,8 @@ def put_model(database: Database, arm: str, base: bytes, round: int, digest: byt
     """The model from now on of this arm and base."""
     with database.transaction() as cursor:
         cursor.execute(
-            "INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?, ?)", (arm, base, round, digest, values.astype("<i4").tobytes())
+            "INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?, ?)",
+            (arm, base, round, digest, values.astype("<i4").tobytes()),
         )
 
 
@@ -71,31 +78,58 @@ def model(database: Database, arm: str, base: bytes) -> SettledModel | None:
     found = database.row("SELECT round, digest, content FROM models WHERE arm = ? AND base = ?", (arm, base))
     if found is None:
         return None
-    return SettledModel(int(found[0]), bytes(found[1]), to_float(np.frombuffer(found[2], "<i4").astype(np.int32)))
+    return SettledModel(int(found[0]), bytes(found[1]), _floats(found[2]))
 
 
-def put_release(database: Database, task: str, release: StoredRelease, height: int) -> None:
-    """Keep a release; one of the same version stays as it was."""
+def put_release(database: Database, task: str, release: StoredRelease, weights: Int32s, height: int) -> None:
+    """Keep a release, made from settled `weights` (D,); one of the same version stays as it was."""
     with database.transaction() as cursor:
         cursor.execute(
-            "INSERT OR IGNORE INTO releases VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (task, release.version, release.base, release.manifest, release.signed_manifest, release.model, height),
+            "INSERT OR IGNORE INTO releases VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                task,
+                release.version,
+                release.base,
+                release.manifest,
+                release.signed_manifest,
+                release.model,
+                weights.astype("<i4").tobytes(),
+                height,
+            ),
         )
 
 
 def releases(database: Database, task: str) -> tuple[StoredRelease, ...]:
     """All releases of a task, oldest first."""
     found = database.rows(
-        "SELECT version, base, manifest, signed_manifest, model FROM releases WHERE task = ? ORDER BY version", (task,)
+        "SELECT version, base, manifest, signed_manifest, model FROM releases WHERE task = ? ORDER BY version",
+        (task,),
     )
     return tuple(StoredRelease(*row) for row in found)
+
+
+def released_weights(database: Database, task: str, base: bytes) -> Floats | None:
+    """The settled model float32 (D,) that the newest release with this base was made from."""
+    found = database.row(
+        "SELECT weights FROM releases WHERE task = ? AND base = ? ORDER BY version DESC LIMIT 1", (task, base)
+    )
+    return None if found is None else _floats(found[0])
 
 
 def put_personal(database: Database, patient: str, arm: str, base: bytes, personal: Personal) -> None:
     """A patient's own variables from now on."""
     with database.transaction() as cursor:
         values = personal.values.astype("<f4").tobytes()
-        row = (patient, arm, base, personal.groups, values, int(personal.valid), personal.round, personal.rows)
+        row = (
+            patient,
+            arm,
+            base,
+            personal.groups,
+            values,
+            int(personal.valid),
+            personal.round,
+            personal.rows,
+        )
         cursor.execute("INSERT OR REPLACE INTO personal VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
@@ -118,7 +152,21 @@ def add_predictions(
     cursor.executemany(
         "INSERT OR IGNORE INTO predictions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (patient, arm, base, p.start_ms, p.end_ms, p.label, p.probability, int(p.personal), int(p.historical))
+            (
+                patient,
+                arm,
+                base,
+                p.start_ms,
+                p.end_ms,
+                p.label,
+                p.probability,
+                int(p.personal),
+                int(p.historical),
+            )
             for p in predictions
         ],
     )
+
+
+def _floats(fixed: bytes) -> Floats:
+    return to_float(np.frombuffer(fixed, "<i4").astype(np.int32))

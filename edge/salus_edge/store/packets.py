@@ -7,12 +7,11 @@ import sqlite3
 from salus_edge.store.database import Database
 
 
-def admit(
-    cursor: sqlite3.Connection, device: str, boot: int, sequence: int, kind: str, received_ms: int
-) -> bool:
+def admit(cursor: sqlite3.Connection, device: str, boot: int, sequence: int, kind: str, received_ms: int) -> bool:
     """Write down that this packet came; False when it came before. Inside the transaction of its content."""
     found = cursor.execute(
-        "INSERT OR IGNORE INTO packets VALUES (?, ?, ?, ?, ?, '')", (device, boot, _signed(sequence), kind, received_ms)
+        "INSERT OR IGNORE INTO packets VALUES (?, ?, ?, ?, ?, '')",
+        (device, boot, _signed(sequence), kind, received_ms),
     )
     return found.rowcount == 1
 
@@ -28,7 +27,8 @@ def refuse(cursor: sqlite3.Connection, device: str, boot: int, sequence: int, co
 def code_of(cursor: sqlite3.Connection, device: str, boot: int, sequence: int) -> str:
     """Why an admitted packet was refused; empty when its content is stored."""
     found = cursor.execute(
-        "SELECT code FROM packets WHERE device = ? AND boot = ? AND sequence = ?", (device, boot, _signed(sequence))
+        "SELECT code FROM packets WHERE device = ? AND boot = ? AND sequence = ?",
+        (device, boot, _signed(sequence)),
     ).fetchone()
     return str(found[0])
 
@@ -38,15 +38,16 @@ def add_event(cursor: sqlite3.Connection, device: str, boot: int, sequence: int,
     cursor.execute("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)", (device, boot, _signed(sequence), content))
 
 
-def set_state(
-    cursor: sqlite3.Connection, device: str, boot: int, sequence: int, state: bytes, seen_ms: int
-) -> bool:
-    """Keep a serialised State unless a later one is known; whether it is the latest (also when seen before)."""
+def set_state(cursor: sqlite3.Connection, device: str, boot: int, sequence: int, state: bytes, seen_ms: int) -> bool:
+    """Keep a serialised State unless a later one is known; whether it is the latest (also when seen
+    before).
+    """
     known = cursor.execute("SELECT boot, sequence FROM devices WHERE device = ?", (device,)).fetchone()
     if known is not None and (boot, _signed(sequence)) < (known[0], known[1]):
         return False
     cursor.execute(
-        "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?)", (device, boot, _signed(sequence), state, seen_ms)
+        "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?)",
+        (device, boot, _signed(sequence), state, seen_ms),
     )
     return True
 

@@ -41,7 +41,9 @@ _COLUMNS = "arm, round, kind, base, algorithm, parameters, deadline_ms, status, 
 
 
 def put_update(database: Database, key: RoundKey, file: bytes, digest: bytes, weight: int, loss: float) -> bytes:
-    """Make an update durable; the bytes to send: those of the first call for this round, whatever came later."""
+    """Make an update durable; the bytes to send: those of the first call for this round, whatever came
+    later.
+    """
     with database.transaction() as cursor:
         cursor.execute("DELETE FROM rounds WHERE arm = ? AND round = ? AND file IS NULL", (key.arm, key.round))
         cursor.execute(
@@ -65,7 +67,8 @@ def set_status(database: Database, arm: str, round: int, status: Status, reason:
     """What happened to the round since."""
     with database.transaction() as cursor:
         cursor.execute(
-            "UPDATE rounds SET status = ?, reason = ? WHERE arm = ? AND round = ?", (status, reason, arm, round)
+            "UPDATE rounds SET status = ?, reason = ? WHERE arm = ? AND round = ?",
+            (status, reason, arm, round),
         )
 
 

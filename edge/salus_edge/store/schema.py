@@ -7,7 +7,7 @@ from typing import Final
 VERSION: Final = 1
 
 TABLES: Final = """
-CREATE TABLE packets (                 -- every genuine packet, once; content that came with it is in the same transaction
+CREATE TABLE packets (                 -- every genuine packet, once, in one transaction with its content
     device TEXT NOT NULL, boot INTEGER NOT NULL, sequence INTEGER NOT NULL,
     kind TEXT NOT NULL, received_ms INTEGER NOT NULL,
     code TEXT NOT NULL,                -- '' stored, else why its content is refused
@@ -19,7 +19,9 @@ CREATE TABLE devices (                 -- what each wearable last said of itself
     state BLOB NOT NULL, seen_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
 
-CREATE TABLE calibrations (device TEXT PRIMARY KEY, base BLOB NOT NULL) WITHOUT ROWID;  -- the base it began under
+CREATE TABLE calibrations (            -- the base under which each wearable's calibration began
+    device TEXT PRIMARY KEY, base BLOB NOT NULL
+) WITHOUT ROWID;
 
 CREATE TABLE features (                -- int8 (F,); `origin` is device, or window when recomputed here
     patient TEXT NOT NULL, base BLOB NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL,
@@ -46,24 +48,26 @@ CREATE TABLE events (
     PRIMARY KEY (device, boot, sequence)
 ) WITHOUT ROWID;
 
-CREATE TABLE models (                  -- settled shared models, int32 (D,); the latest of an arm and base counts
-    arm TEXT NOT NULL, base BLOB NOT NULL, round INTEGER NOT NULL, digest BLOB NOT NULL, content BLOB NOT NULL,
+CREATE TABLE models (                  -- settled shared models, int32 (D,), by the base that they go with
+    arm TEXT NOT NULL, base BLOB NOT NULL, round INTEGER NOT NULL,
+    digest BLOB NOT NULL, content BLOB NOT NULL,
     PRIMARY KEY (arm, base)
 ) WITHOUT ROWID;
 
-CREATE TABLE personal (                -- a patient's own variables of `groups`, float32; `valid`: better than the shared
+CREATE TABLE personal (                -- a patient's own variables of `groups`, float32
     patient TEXT NOT NULL, arm TEXT NOT NULL, base BLOB NOT NULL, groups TEXT NOT NULL, content BLOB NOT NULL,
     valid INTEGER NOT NULL, round INTEGER NOT NULL, rows INTEGER NOT NULL,
     PRIMARY KEY (patient, arm, base)
 ) WITHOUT ROWID;
 
 CREATE TABLE predictions (
-    patient TEXT NOT NULL, arm TEXT NOT NULL, base BLOB NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL,
+    patient TEXT NOT NULL, arm TEXT NOT NULL, base BLOB NOT NULL,
+    start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL,
     class INTEGER NOT NULL, probability REAL NOT NULL, personal INTEGER NOT NULL, historical INTEGER NOT NULL,
     PRIMARY KEY (patient, arm, base, start_ms)
 ) WITHOUT ROWID;
 
-CREATE TABLE rounds (                  -- `file` is durable before its first byte leaves; it is never made twice
+CREATE TABLE rounds (                  -- `file` is durable before its first byte leaves
     arm TEXT NOT NULL, round INTEGER NOT NULL, kind TEXT NOT NULL, base BLOB NOT NULL,
     algorithm TEXT NOT NULL, parameters TEXT NOT NULL, deadline_ms INTEGER NOT NULL,
     status TEXT NOT NULL,              -- trained, committed, settled, expired, sat_out
@@ -73,7 +77,8 @@ CREATE TABLE rounds (                  -- `file` is durable before its first byt
 
 CREATE TABLE releases (                -- approved bases, their approval proved
     task TEXT NOT NULL, version INTEGER NOT NULL, base BLOB NOT NULL,
-    manifest BLOB NOT NULL, signed_manifest BLOB NOT NULL, model BLOB NOT NULL, height INTEGER NOT NULL,
+    manifest BLOB NOT NULL, signed_manifest BLOB NOT NULL, model BLOB NOT NULL,
+    weights BLOB NOT NULL, height INTEGER NOT NULL,  -- the settled model, int32 (D,)
     PRIMARY KEY (task, version)
 ) WITHOUT ROWID;
 """

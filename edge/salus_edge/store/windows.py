@@ -1,4 +1,6 @@
-"""Calibration windows, each sealed with AES-256-GCM under the store key, and forgotten after the retention limit."""
+"""Calibration windows, each sealed with AES-256-GCM under the store key, and forgotten after the retention
+limit.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ NONCE_BYTES: Final = 12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
-    """Windows of one patient by time: `start_ms`, `end_ms` int64 (n,), `values` float32 (n, samples, channels)."""
+    """Windows of one patient by time: `start_ms`, `end_ms` int64 (n,), `values` float32 (n, samples,
+    channels).
+    """
 
     start_ms: NDArray[np.int64]
     end_ms: NDArray[np.int64]

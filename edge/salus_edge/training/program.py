@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-
 from salus_chain.layout import Layout
+
 from salus_edge.errors import ProgramError
 from salus_edge.runtime import Runner, interpreter
 
@@ -48,7 +48,8 @@ class Rates:
 class TrainingProgram:
     """One task's weights inside a LiteRT interpreter, trained and read through signatures. Not thread-safe.
 
-    Rows come in any number: they go through in batches of the program's size, the last one padded with weight 0.
+    Rows come in any number: they go through in batches of the program's size, the last one padded with
+    weight 0.
     """
 
     def __init__(self, path: Path, layout: Layout, batch: int) -> None:
@@ -63,12 +64,9 @@ class TrainingProgram:
         missing = [name for name in SIGNATURES if name not in known]
         if missing:
             raise ProgramError(f"{path}: no signature {missing[0]!r}; build the model package again")
-        self._run: dict[str, Runner] = {
-            name: self._interpreter.get_signature_runner(name) for name in SIGNATURES
-        }
+        self._run: dict[str, Runner] = {name: self._interpreter.get_signature_runner(name) for name in SIGNATURES}
         self._scalar: dict[str, dict[str, np.float32]] = {
-            name: {"unused": np.float32(0)} if known[name]["inputs"] else {}
-            for name in ("dump", "reset_optimizer")
+            name: {"unused": np.float32(0)} if known[name]["inputs"] else {} for name in ("dump", "reset_optimizer")
         }
         self.window_shape = self._shape("predict", "x")[1:]
         self.features_per_window = int(self._shape("predict_features", "f")[1])
@@ -111,9 +109,7 @@ class TrainingProgram:
         """Features (n, F) before quantisation, by the float base."""
         return self._map("features", "x", self._rows(windows, self.window_shape), "f")
 
-    def _pass(
-        self, name: str, field: str, rows: Floats, labels: Labels, weights: Floats, rates: Rates
-    ) -> float:
+    def _pass(self, name: str, field: str, rows: Floats, labels: Labels, weights: Floats, rates: Rates) -> float:
         if labels.shape != (len(rows),) or weights.shape != (len(rows),):
             raise ProgramError(f"{len(rows)} rows need as many labels and weights, not {labels.shape}, {weights.shape}")
         scalars, run, losses = rates.scalars(), self._run[name], []
@@ -167,6 +163,10 @@ class TrainingProgram:
     def _check(self) -> None:
         size, batch = self._shape("load", "flat")[0], self._shape("predict", "x")[0]
         if size != self.layout.size:
-            raise ProgramError(f"{self.path}: holds {size} weights, the layout {self.layout.size}; build the package again")
+            raise ProgramError(
+                f"{self.path}: holds {size} weights, the layout {self.layout.size}; build the package again"
+            )
         if batch != self.batch:
-            raise ProgramError(f"{self.path}: takes batches of {batch}, the task says {self.batch}; build the package again")
+            raise ProgramError(
+                f"{self.path}: takes batches of {batch}, the task says {self.batch}; build the package again"
+            )

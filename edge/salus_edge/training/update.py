@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-
 from salus_chain.errors import Rejected
 from salus_chain.fixed import Int32s, to_fixed
 from salus_chain.updates import UpdateHeader, encode_update
+
 from salus_edge.errors import Refused
 
 Floats = NDArray[np.float32]
@@ -34,7 +34,8 @@ def clip(values: Floats, bound: float) -> Floats:
 def combine(deltas: Sequence[Floats], bound: float) -> Int32s:
     """The mean over patients of their clipped deltas (d,), as int32 at 2^-24.
 
-    Raises Refused: `no_patients`, `wrong_shape`, `not_finite`, `too_large` (naming the patient's place or the value's).
+    Raises Refused: `no_patients`, `wrong_shape`, `not_finite`, `too_large` (naming the patient's place or
+    the value's).
     """
     if not deltas:
         raise Refused("no_patients", "an update needs at least one patient who took part")

@@ -1,5 +1,6 @@
-"""FedAvg: everything is shared (McMahan et al., "Communication-Efficient Learning of Deep Networks from Decentralized
-Data", AISTATS 2017). With mu > 0 it is FedProx (Li et al., "Federated Optimization in Heterogeneous Networks", MLSys 2020).
+"""FedAvg: everything is shared (McMahan et al., "Communication-Efficient Learning of Deep Networks from
+Decentralized Data", AISTATS 2017). With mu > 0 it is FedProx (Li et al., "Federated Optimization in
+Heterogeneous Networks", MLSys 2020).
 """
 
 from __future__ import annotations

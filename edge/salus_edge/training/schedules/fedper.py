@@ -1,5 +1,5 @@
-"""FedPer: the head is each patient's own, trained together with the shared layers (Arivazhagan et al., "Federated
-Learning with Personalization Layers", arXiv 1912.00818).
+"""FedPer: the head is each patient's own, trained together with the shared layers (Arivazhagan et al.,
+"Federated Learning with Personalization Layers", arXiv 1912.00818).
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Local: every patient alone, nothing shared; the baseline of McMahan et al. (AISTATS 2017) and of every personal method."""
+"""Local: every patient alone, nothing shared; the baseline of McMahan et al. (AISTATS 2017) and of every
+personal method.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What every schedule is made of: a round's parameters, the phases that they become, and which groups are shared."""
+"""What every schedule is made of: a round's parameters, the phases that they become, and which groups are
+shared.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from salus_chain.layout import Group
+
 from salus_edge.errors import Refused
 from salus_edge.training.program import Rates
 
@@ -19,7 +22,9 @@ MAX_EPOCHS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """A round's parameters. On chain they are integers: counts as they are, the others in millionths (ppm)."""
+    """A round's parameters. On chain they are integers: counts as they are, the others in millionths
+    (ppm).
+    """
 
     shared_epochs: int = 1
     personal_epochs: int = 1

@@ -1,0 +1,52 @@
+"""Whatever runs the device model: the genuine TFLM, or a deterministic stand-in for tests of everything around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from salus_coordinator.errors import MissingTool, ModelError
+from salus_edge.errors import Refused
+from salus_hil.errors import MissingEngine
+
+
+class Engine(Protocol):
+    """One loaded model."""
+
+    def run(self, windows: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Quantised windows (n, samples, channels) to features (n, F)."""
+
+
+Load = Callable[[bytes, int], Engine]
+"""(model, arena bytes) to an engine; raises Refused `bad_model` when the model does not load in that arena."""
+
+
+def load_tflm(model: bytes, arena_bytes: int) -> Engine:
+    """The genuine interpreter in an arena of so many bytes. Raises MissingEngine, Refused `bad_model`."""
+    from salus_coordinator.model.oracle import Oracle
+
+    try:
+        return Oracle(model, arena_bytes)
+    except MissingTool as error:
+        raise MissingEngine(str(error)) from None
+    except ModelError as error:
+        raise Refused("bad_model", f"{error.reason} (arena {arena_bytes} bytes)") from None
+
+
+class FakeEngine:
+    """Features that depend on model and window alone; any bytes that start with `fake` load."""
+
+    WIDTH = 8
+
+    def __init__(self, model: bytes, arena_bytes: int) -> None:
+        if not model.startswith(b"fake"):
+            raise Refused("bad_model", "the fake engine loads models that start with `fake`")
+        self._model = model
+
+    def run(self, windows: NDArray[np.int8]) -> NDArray[np.int8]:
+        digests = [sha256(self._model + window.tobytes()).digest()[: self.WIDTH] for window in windows]
+        return np.frombuffer(b"".join(digests), np.int8).reshape(len(windows), self.WIDTH)
