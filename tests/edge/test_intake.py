@@ -32,7 +32,6 @@ from tests.edge.house import (
     TASK,
     WINDOW_MS,
     consent,
-    motion,
 )
 
 CHAIN = bytes(32)
@@ -141,9 +140,7 @@ def test_features_of_an_old_model_are_kept_apart_and_not_predicted(
     assert len(features.read(database, "p0", wearable.settings.package.base_sha256)) == 0
 
 
-def test_a_later_label_of_the_same_id_replaces_the_earlier(
-    wearable: Wearable, take: Take, database: Database
-) -> None:
+def test_a_later_label_of_the_same_id_replaces_the_earlier(wearable: Wearable, take: Take, database: Database) -> None:
     take(wearable.label("slow"), wearable.label("fast"), wearable.label("still", id="l2"))
     assert [each.label for each in labels.read(database, "p0", TASK)] == ["fast", "still"]
 

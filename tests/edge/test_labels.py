@@ -73,9 +73,7 @@ intervals = st.builds(
 
 
 @given(st.lists(intervals, max_size=6), st.sampled_from([0.5, 0.8, 1.0]))
-def test_joining_equals_a_plain_search_from_the_latest_label_back(
-    labels: list[Interval], coverage: float
-) -> None:
+def test_joining_equals_a_plain_search_from_the_latest_label_back(labels: list[Interval], coverage: float) -> None:
     expected = []
     for start in range(0, 500, 100):
         found = NONE

@@ -9,9 +9,7 @@ from salus_edge.training.program import TrainingProgram
 from salus_edge.training.schedules import Parameters, schedule
 from tests.edge.house import motion
 
-PARAMETERS = Parameters(
-    shared_epochs=20, personal_epochs=20, lr_shared=0.05, lr_personal=0.1, momentum=0.9
-)
+PARAMETERS = Parameters(shared_epochs=20, personal_epochs=20, lr_shared=0.05, lr_personal=0.1, momentum=0.9)
 
 
 @pytest.fixture
@@ -30,13 +28,10 @@ def test_every_algorithm_learns_a_patients_rows(
     assert accuracy(program, fitted.flat, rows) > 0.9
 
 
-def test_the_same_seed_gives_the_same_bits(
-    program: TrainingProgram, package: ModelPackage, rows: Rows
-) -> None:
+def test_the_same_seed_gives_the_same_bits(program: TrainingProgram, package: ModelPackage, rows: Rows) -> None:
     phases = schedule("fedrep").phases(PARAMETERS)
     first, second, other = (
-        fit(program, phases, package.model, package.model, rows, np.random.default_rng(seed)).flat
-        for seed in (5, 5, 6)
+        fit(program, phases, package.model, package.model, rows, np.random.default_rng(seed)).flat for seed in (5, 5, 6)
     )
     assert first.tobytes() == second.tobytes() != other.tobytes()
 

@@ -38,9 +38,7 @@ def softmax_gradient_step(
     return {name: w[name] - RATES.lr_shared * gradient for name, gradient in gradients.items()}
 
 
-def test_a_step_on_features_equals_one_worked_out_by_hand(
-    program: TrainingProgram, package: ModelPackage
-) -> None:
+def test_a_step_on_features_equals_one_worked_out_by_hand(program: TrainingProgram, package: ModelPackage) -> None:
     rng = np.random.default_rng(0)
     features = rng.uniform(0, 6, (5, FEATURES)).astype(np.float32)
     labels = [0, 1, 2, 1, 0]
@@ -52,9 +50,7 @@ def test_a_step_on_features_equals_one_worked_out_by_hand(
     assert after["base0/kernel"].tobytes() == before["base0/kernel"].tobytes()
 
 
-def test_training_on_windows_learns_and_moves_the_base(
-    program: TrainingProgram, package: ModelPackage
-) -> None:
+def test_training_on_windows_learns_and_moves_the_base(program: TrainingProgram, package: ModelPackage) -> None:
     rng = np.random.default_rng(1)
     windows = np.concatenate([motion(label, 10, rng) for label in range(3)])
     labels, weights = np.repeat(np.arange(3), 10), np.ones(30, np.float32)

@@ -5,9 +5,7 @@ import pytest
 from salus_edge.errors import Refused
 from salus_edge.training.schedules import SCHEDULES, Parameters, read_parameters, schedule
 
-PARAMETERS = Parameters(
-    shared_epochs=3, personal_epochs=2, lr_shared=0.1, lr_personal=0.2, momentum=0.9, mu=0.5
-)
+PARAMETERS = Parameters(shared_epochs=3, personal_epochs=2, lr_shared=0.1, lr_personal=0.2, momentum=0.9, mu=0.5)
 
 
 @pytest.mark.parametrize(

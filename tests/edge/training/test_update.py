@@ -13,9 +13,7 @@ from salus_edge.errors import Refused
 from salus_edge.training.update import clip, combine, delta, update_file
 
 Floats = NDArray[np.float32]
-deltas = st.lists(
-    arrays.arrays(np.float32, 5, elements=st.floats(-50, 50, width=32)), min_size=1, max_size=5
-)
+deltas = st.lists(arrays.arrays(np.float32, 5, elements=st.floats(-50, 50, width=32)), min_size=1, max_size=5)
 
 
 def header(d: int = 5) -> UpdateHeader:
