@@ -5,8 +5,8 @@ them.
 from __future__ import annotations
 
 import numpy as np
-from salus_chain.proto import release_pb2
 
+from salus_chain.proto import release_pb2
 from salus_edge.config import ArmConfig, Settings
 from salus_edge.recompute import recompute
 from salus_edge.store import Database, features, models, windows

@@ -55,7 +55,6 @@ def evaluate(
 def check(config: Config) -> None:
     """Read the configuration and all files that it names, and say what is there."""
     from salus_chain.keys import PemSigner
-
     from salus_edge.config import read_settings
     from salus_edge.link.url import read_url
     from salus_edge.training.program import TrainingProgram
@@ -81,7 +80,6 @@ class _said:  # noqa: N801 -- reads as a statement: with _said():
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         from salus_chain.errors import ChainError, ConfigError
-
         from salus_edge.errors import EdgeError
 
         if isinstance(error, ChainError | EdgeError):

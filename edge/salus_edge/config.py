@@ -10,7 +10,6 @@ from pathlib import Path
 
 from salus_chain.config import Config, beside, load
 from salus_chain.genesis import Genesis, read_genesis
-
 from salus_edge.errors import ConfigError, EdgeError, Refused
 from salus_edge.labels import check_training_sources
 from salus_edge.link.topics import topic

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
+
 from salus_chain.client import ChainClient
 from salus_chain.errors import ChainError, ProofError, Unreachable
 from salus_chain.fixed import Int32s
 from salus_chain.proto import release_pb2
 from salus_chain.views import ApprovedRelease, RoundView, TaskView
-
 from salus_edge import bases
 from salus_edge.config import ArmConfig
 from salus_edge.errors import EdgeError

@@ -9,9 +9,9 @@ import time
 from typing import Final
 
 import structlog
+
 from salus_chain.client import ChainClient
 from salus_chain.keys import PemSigner
-
 from salus_edge import bases, relay
 from salus_edge.calibration import command_for
 from salus_edge.config import Patient, Settings

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 import numpy as np
+
 from salus_chain.fixed import SCALE, Int32s, to_float
 from salus_chain.updates import UpdateHeader, update_digest
 from salus_chain.views import RoundView
-
 from salus_edge import bases
 from salus_edge.config import ArmConfig, Settings
 from salus_edge.errors import Refused

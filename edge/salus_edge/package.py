@@ -11,11 +11,11 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
 from salus_chain.errors import DecodeError
 from salus_chain.fixed import to_float
 from salus_chain.layout import Layout
 from salus_chain.proto import release_pb2
-
 from salus_edge.errors import ConfigError
 from salus_edge.task import Task, load_task
 

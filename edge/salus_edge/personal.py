@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from salus_chain.layout import Group, Layout
 
+from salus_chain.layout import Group, Layout
 from salus_edge.store.models import Personal
 from salus_edge.training.fit import Rows, accuracy, fit
 from salus_edge.training.program import TrainingProgram

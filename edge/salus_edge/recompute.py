@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from salus_chain.proto import release_pb2
 
+from salus_chain.proto import release_pb2
 from salus_edge.errors import ProgramError
 from salus_edge.runtime import interpreter
 

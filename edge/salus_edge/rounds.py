@@ -7,12 +7,12 @@ import time
 from typing import Final
 
 import structlog
+
 from salus_chain.client import ChainClient, commit_tx
 from salus_chain.errors import ChainError, Rejected, Unreachable
 from salus_chain.keys import Signer
 from salus_chain.updates import decode_update, update_digest
 from salus_chain.views import RoundView
-
 from salus_edge.config import ArmConfig
 from salus_edge.errors import EdgeError
 from salus_edge.learner import Learner, round_key

@@ -19,17 +19,9 @@ from salus.processes import Processes, free_ports
 from salus_edge.config import Settings, read_settings
 from salus_edge.link import FeatureBatch, Label, WindowBatch, encode_labels
 from salus_edge.proto import link_pb2
-from tests.edge.house import (
-    DAY_MS,
-    FEATURES,
-    FEDERATION,
-    TASK,
-    WINDOW_MS,
-    consent,
-    motion,
-    write_house,
-)
+from tests.edge.people import make_windows
 from tests.edge.wearable import ScriptedWearable
+from tests.edge.world import CONSENT, START_MS, WINDOW_MS, write_world
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(90)]
 
@@ -71,7 +63,7 @@ class Ward:
 @pytest.fixture
 def ward(tmp_path: Path, package_folder: Path) -> Iterator[Ward]:
     (port,) = free_ports(1)
-    config = write_house(tmp_path, package_folder, broker=f"mqtt://127.0.0.1:{port}")
+    config = write_world(tmp_path, package_folder, broker=f"mqtt://127.0.0.1:{port}")
     settings = read_settings(config)
     first = settings.patients[0]
     with Processes(tmp_path / "logs") as processes:
@@ -79,29 +71,29 @@ def ward(tmp_path: Path, package_folder: Path) -> Iterator[Ward]:
             start_broker(processes, tmp_path / "broker", port)
         except MissingToolError as error:
             pytest.skip(str(error))
-        wearable = ScriptedWearable(port, FEDERATION, first.device, first.link_secret, settings.genesis.chain_id)
+        wearable = ScriptedWearable(port, settings.genesis.federation, first.device, first.link_secret, settings.genesis.chain_id)
         yield Ward(processes, tmp_path, config, settings, port, wearable)
         wearable.close()
 
 
 def features(settings: Settings, at: int) -> bytes:
     """The batch of this number: `PER_PACKET` windows that follow those of the one before."""
-    start = DAY_MS + (at * PER_PACKET + np.arange(PER_PACKET, dtype=np.int64)) * WINDOW_MS
-    values = np.full((PER_PACKET, FEATURES), at % 100, np.int8)
+    start = START_MS + (at * PER_PACKET + np.arange(PER_PACKET, dtype=np.int64)) * WINDOW_MS
+    values = np.full((PER_PACKET, 8), at % 100, np.int8)
     digest = settings.package.base_sha256
     none = np.empty((PER_PACKET, 0), np.int16)
-    return FeatureBatch(TASK, 1, digest, start, WINDOW_MS, values, none).encode()
+    return FeatureBatch("wave", 1, digest, start, WINDOW_MS, values, none).encode()
 
 
 def windows(at: int) -> bytes:
-    start = DAY_MS + (at * PER_PACKET + np.arange(PER_PACKET, dtype=np.int64)) * WINDOW_MS
-    values = motion(at % 3, PER_PACKET, np.random.default_rng(at))
-    return WindowBatch(TASK, start, WINDOW_MS, values, consent(0)).encode()
+    start = START_MS + (at * PER_PACKET + np.arange(PER_PACKET, dtype=np.int64)) * WINDOW_MS
+    values = make_windows(np.full(PER_PACKET, at % 3), np.random.default_rng(at))
+    return WindowBatch("wave", start, WINDOW_MS, values, CONSENT).encode()
 
 
 def online(settings: Settings) -> bytes:
     base = settings.package.base_sha256
-    state = link_pb2.State(link=link_pb2.State.ONLINE, task=TASK, model_version=1, base_sha256=base)
+    state = link_pb2.State(link=link_pb2.State.ONLINE, task="wave", model_version=1, base_sha256=base)
     return state.SerializeToString()
 
 
@@ -112,11 +104,11 @@ def test_killing_gateway_and_broker_mid_stream_loses_nothing_and_counts_nothing_
         wearable.say("feature", features(ward.settings, at))
         if at % 3 == 0:
             wearable.say("window", windows(at // 3))
-            label = Label(f"l{at}", DAY_MS + at * 4_000, DAY_MS + at * 4_000 + 4_000, "slow", "setup", TASK)
+            begin = START_MS + at * PER_PACKET * WINDOW_MS
+            label = Label(f"l{at}", begin, begin + PER_PACKET * WINDOW_MS, "slow", "setup", "wave")
             wearable.say("label", encode_labels([label]))
         if at % 15 == 14:
-            enough = wearable.acks + rng.randint(1, 2)
-            wearable.drain(lambda enough=enough: wearable.acks >= enough or wearable.empty(), 30)
+            wearable.drain_acks(rng.randint(1, 2), 30)
             ward.kill("gateway")
             if at == 29:
                 ward.kill("broker")
@@ -124,10 +116,10 @@ def test_killing_gateway_and_broker_mid_stream_loses_nothing_and_counts_nothing_
             ward.start_gateway()
     wearable.drain(wearable.empty, 40)
     wearable.replay()
-    wearable.say("label", encode_labels([Label("last", DAY_MS, DAY_MS + 1, "fast", "diary", TASK)]))
+    wearable.say("label", encode_labels([Label("last", START_MS, START_MS + 1, "fast", "diary", "wave")]))
     wearable.drain(wearable.empty, 20)
     ward.processes.stop("gateway")
-    expected = [DAY_MS + index * WINDOW_MS for index in range(batches * PER_PACKET)]
+    expected = [START_MS + index * WINDOW_MS for index in range(batches * PER_PACKET)]
     assert ward.starts("features") == expected
     assert ward.starts("windows") == expected[: 20 * PER_PACKET]
     assert ward.count("labels") == 21
@@ -151,7 +143,7 @@ def test_a_consenting_patients_wearable_is_asked_to_calibrate(ward: Ward) -> Non
     ward.wearable.drain(lambda: bool(ward.wearable.heard), 20)
     kind, plaintext = ward.wearable.heard[0]
     order = link_pb2.Command.FromString(plaintext).calibrate
-    assert (kind, order.consent) == ("command", consent(0))
+    assert (kind, order.consent) == ("command", CONSENT)
     assert order.until_ms > 0
 
 
@@ -166,7 +158,7 @@ def test_what_is_not_the_wearables_is_not_stored_and_does_not_stop_the_gateway(w
     wearable.publish(where.replace("/feature", "/window"), payload)
     wearable.publish(where, bytes(300_000))
     wearable.say("feature", b"\xff")
-    wearable.say("label", encode_labels([Label("x", DAY_MS, DAY_MS + 9, "flying", "setup", TASK)]))
+    wearable.say("label", encode_labels([Label("x", START_MS, START_MS + 9, "flying", "setup", "wave")]))
     wearable.say("feature", features(ward.settings, 1))
     wearable.drain(wearable.empty, 20)
     assert len(ward.starts("features")) == 2 * PER_PACKET

@@ -73,6 +73,11 @@ class ScriptedWearable:
             while time.monotonic() < pause and not until():
                 time.sleep(0.02)
 
+    def drain_acks(self, count: int, timeout_s: float) -> None:
+        """Until `count` more acknowledgements came, or nothing is left to acknowledge."""
+        wanted = self.acks + count
+        self.drain(lambda: self.acks >= wanted or self.empty(), timeout_s)
+
     def empty(self) -> bool:
         with self._lock:
             return not self.ring

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from salus_chain.fixed import Int32s, to_float
 
+from salus_chain.fixed import Int32s, to_float
 from salus_edge.store.database import Database
 
 Floats = NDArray[np.float32]

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from salus_chain.layout import Layout
 
+from salus_chain.layout import Layout
 from salus_edge.errors import ProgramError
 from salus_edge.runtime import Runner, interpreter
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
 from salus_chain.errors import Rejected
 from salus_chain.fixed import Int32s, to_fixed
 from salus_chain.updates import UpdateHeader, encode_update
-
 from salus_edge.errors import Refused
 
 Floats = NDArray[np.float32]

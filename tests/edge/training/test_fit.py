@@ -3,19 +3,32 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from salus_edge.config import Settings
 from salus_edge.package import ModelPackage
 from salus_edge.training.fit import Rows, accuracy, fit
 from salus_edge.training.program import TrainingProgram
 from salus_edge.training.schedules import Parameters, schedule
-from tests.edge.house import motion
+from tests.edge.people import make_windows
 
 PARAMETERS = Parameters(shared_epochs=20, personal_epochs=20, lr_shared=0.05, lr_personal=0.1, momentum=0.9)
 
 
 @pytest.fixture
+def package(settings: Settings) -> ModelPackage:
+    return settings.package
+
+
+@pytest.fixture
+def program(package: ModelPackage) -> TrainingProgram:
+    made = TrainingProgram(package.program, package.layout, package.task.batch)
+    made.load(package.model)
+    return made
+
+
+@pytest.fixture
 def rows(program: TrainingProgram) -> Rows:
     rng = np.random.default_rng(3)
-    windows = np.concatenate([motion(label, 12, rng) for label in range(3)])
+    windows = make_windows(np.repeat(np.arange(3), 12), rng)
     return Rows("feature", program.features(windows), np.repeat(np.arange(3), 12).astype(np.int64))
 
 

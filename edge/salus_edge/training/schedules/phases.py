@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from salus_chain.layout import Group
-
 from salus_edge.errors import Refused
 from salus_edge.training.program import Rates
 
