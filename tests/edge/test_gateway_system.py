@@ -71,7 +71,9 @@ def ward(tmp_path: Path, package_folder: Path) -> Iterator[Ward]:
             start_broker(processes, tmp_path / "broker", port)
         except MissingToolError as error:
             pytest.skip(str(error))
-        wearable = ScriptedWearable(port, settings.genesis.federation, first.device, first.link_secret, settings.genesis.chain_id)
+        wearable = ScriptedWearable(
+            port, settings.genesis.federation, first.device, first.link_secret, settings.genesis.chain_id
+        )
         yield Ward(processes, tmp_path, config, settings, port, wearable)
         wearable.close()
 
