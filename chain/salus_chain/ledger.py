@@ -44,7 +44,7 @@ class Seat:
     signer: Signer
 
 
-class Diverged(ChainError):  # noqa: N818  (named like the package's other errors)
+class Diverged(ChainError):
     """A final block does not execute here: this validator's state, or two thirds of the others', is wrong."""
 
 
