@@ -20,7 +20,7 @@ from salus_edge.config import Settings, read_settings
 from salus_edge.link import FeatureBatch, Label, WindowBatch, encode_labels
 from salus_edge.proto import link_pb2
 from tests.edge.people import make_windows
-from tests.edge.wearable import ScriptedWearable
+from tests.edge.scripted_wearable import ScriptedWearable
 from tests.edge.world import CONSENT, START_MS, WINDOW_MS, write_world
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(90)]
