@@ -39,9 +39,7 @@ def test_everything_in_it_is_found(settings: Settings, tmp_path: Path) -> None:
         ({"patients": [{"patient": "a", "device": "w", "link_secret": "keys/anna", "calibrate": True}]}, "consent"),
     ],
 )
-def test_what_is_wrong_is_named(
-    changes: dict[str, object], said: str, tmp_path: Path, package_folder: Path
-) -> None:
+def test_what_is_wrong_is_named(changes: dict[str, object], said: str, tmp_path: Path, package_folder: Path) -> None:
     with pytest.raises(ConfigError, match=said):
         read_settings(write_world(tmp_path, package_folder, **changes))
 

@@ -49,9 +49,7 @@ def test_a_packet_sent_twice_is_stored_once_and_acknowledged_twice(
     assert list(ack([first]).ranges) == [link_pb2.Range(boot=1, first_sequence=1, last_sequence=1)]
 
 
-def test_packets_in_any_order_are_all_stored(
-    database: Database, expected: Expectation, settings: Settings
-) -> None:
+def test_packets_in_any_order_are_all_stored(database: Database, expected: Expectation, settings: Settings) -> None:
     sent = [
         arrival(expected, "feature", feature_batch(settings, 1, START_MS + WINDOW_MS * at).encode(), at + 1)
         for at in range(20)
@@ -112,9 +110,7 @@ def test_bad_content_is_refused_for_good(
     assert packets.count(database, "wearable-anna") == 1
 
 
-def test_features_of_another_width_are_refused(
-    database: Database, expected: Expectation, settings: Settings
-) -> None:
+def test_features_of_another_width_are_refused(database: Database, expected: Expectation, settings: Settings) -> None:
     outcome = one(database, arrival(expected, "feature", narrow(settings).encode()), expected)
     assert outcome.code == "wrong_shape"
 
