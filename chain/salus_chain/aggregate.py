@@ -88,15 +88,11 @@ def divide(numerators: Int64s, denominator: int) -> Int64s:
     return rounded
 
 
-def _mean(
-    updates: Int32s, weights: Int64s, norms: Sequence[int], norm_bound: int
-) -> tuple[Int32s, list[bool]]:
+def _mean(updates: Int32s, weights: Int64s, norms: Sequence[int], norm_bound: int) -> tuple[Int32s, list[bool]]:
     return _weighted_mean(updates, weights), [False] * len(norms)
 
 
-def _clipped_mean(
-    updates: Int32s, weights: Int64s, norms: Sequence[int], norm_bound: int
-) -> tuple[Int32s, list[bool]]:
+def _clipped_mean(updates: Int32s, weights: Int64s, norms: Sequence[int], norm_bound: int) -> tuple[Int32s, list[bool]]:
     clipped = [norm > norm_bound for norm in norms]
     bounded = updates.copy()
     for row, cut in enumerate(clipped):
@@ -120,18 +116,12 @@ def _check(rule: str, updates: Int32s, weights: Int64s, gateways: Sequence[str],
         raise Rejected("unknown_rule", f"rule {rule!r} is not one of {', '.join(RULES)}")
     rows = len(gateways)
     if updates.ndim != 2 or updates.shape[0] != rows or weights.shape != (rows,) or not rows:
-        raise Rejected(
-            "wrong_shape", f"updates {updates.shape}, weights {weights.shape}, {rows} gateways do not fit"
-        )
+        raise Rejected("wrong_shape", f"updates {updates.shape}, weights {weights.shape}, {rows} gateways do not fit")
     if updates.dtype != np.int32 or weights.dtype != np.int64:
-        raise Rejected(
-            "wrong_shape", f"updates are {updates.dtype}, weights {weights.dtype}: int32, int64 wanted"
-        )
+        raise Rejected("wrong_shape", f"updates are {updates.dtype}, weights {weights.dtype}: int32, int64 wanted")
     if len(set(gateways)) != rows:
         raise Rejected("duplicate_gateway", "one update of each gateway counts, no more")
     if min(weights) < 1 or sum(map(int, weights)) > MAX_WEIGHT_SUM:
         raise Rejected("wrong_weight", "weights are positive and their sum is below 2^32")
     if not 0 < norm_bound <= MAX_NORM_BOUND:
-        raise Rejected(
-            "wrong_norm_bound", f"norm bound {norm_bound} is not of 1 to {MAX_NORM_BOUND} (at 2^-24)"
-        )
+        raise Rejected("wrong_norm_bound", f"norm bound {norm_bound} is not of 1 to {MAX_NORM_BOUND} (at 2^-24)")

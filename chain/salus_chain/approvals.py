@@ -1,7 +1,8 @@
-"""What a validator checks, outside consensus, before it puts its name to a model or a release. Pure but for LiteRT.
+"""What a validator checks, outside consensus, before it signs for a model or a release. Pure but for LiteRT.
 
-A release is an int8 model that claims to be the settled one: every stored weight must be the nearest step to its
-settled value, and steps must be as fine as symmetric int8 makes them, or a coarse scale could hide another model.
+A release is an int8 model that claims to be the settled one: every stored weight must be the nearest step to
+its settled value, and steps must be as fine as symmetric int8 makes them, or a coarse scale could hide
+another model.
 """
 
 from __future__ import annotations
@@ -54,9 +55,7 @@ def approve_model(state: State, candidate: ModelCandidate, tasks: Sequence[str])
 def require_listed(task: str, tasks: Sequence[str]) -> None:
     """Raises Rejected unless one of the hospital's patterns (`activity`, `activity.*`) matches."""
     if not any(fnmatchcase(task, pattern) for pattern in tasks):
-        raise Rejected(
-            "not_our_task", f"this hospital takes no part in task {task}; see `tasks` in its configuration"
-        )
+        raise Rejected("not_our_task", f"this hospital takes no part in task {task}; see `tasks` in its configuration")
 
 
 def read_manifest(genesis: Genesis, candidate: ReleaseCandidate) -> Manifest:
@@ -70,9 +69,7 @@ def read_manifest(genesis: Genesis, candidate: ReleaseCandidate) -> Manifest:
     except ProtobufError as error:
         raise Rejected("bad_manifest", f"the release's manifest cannot be read: {error}") from None
     where = f"release {manifest.version} of task {manifest.task}"
-    if not any(
-        verify(key, signed.signature, RELEASE_DOMAIN, signed.manifest) for key in genesis.release_keys
-    ):
+    if not any(verify(key, signed.signature, RELEASE_DOMAIN, signed.manifest) for key in genesis.release_keys):
         raise Rejected("bad_release_signature", f"{where}: not signed by a release key of this federation")
     if manifest.chain_id != genesis.chain_id:
         raise Rejected("wrong_chain", f"{where}: made for another chain")
@@ -84,16 +81,17 @@ def read_manifest(genesis: Genesis, candidate: ReleaseCandidate) -> Manifest:
 
 
 def check_manifest(state: State, manifest: Manifest, tasks: Sequence[str]) -> Task:
-    """The task that this release is of. Raises Rejected `not_our_task`, `unknown_task`, `old_version`, `stale_model`."""
+    """The task that this release is of.
+
+    Raises Rejected `not_our_task`, `unknown_task`, `old_version`, `stale_model`.
+    """
     require_listed(manifest.task, tasks)
     task = require_task(state, manifest.task)
     where = f"release {manifest.version} of task {manifest.task}"
     if manifest.version <= task.release.version:
         raise Rejected("old_version", f"{where}: version {task.release.version} is approved already")
     if manifest.settled_model_digest != task.model_digest:
-        raise Rejected(
-            "stale_model", f"{where}: not made from the settled model {task.model_digest.hex()[:16]}"
-        )
+        raise Rejected("stale_model", f"{where}: not made from the settled model {task.model_digest.hex()[:16]}")
     return task
 
 
@@ -117,9 +115,7 @@ def check_weights(task: Task, manifest: Manifest, model: bytes, settled: Int32s)
     base = shape.names(["base"])
     missing = [name for name in base if name not in mapping]
     if missing or len(mapping) != len(manifest.tensors):
-        raise Rejected(
-            "not_covered", f"task {task.id}: each base variable has one tensor; missing: {missing}"
-        )
+        raise Rejected("not_covered", f"task {task.id}: each base variable has one tensor; missing: {missing}")
     constants = read_constants(model, frozenset(mapping[name] for name in base))
     values = shape.split(to_float(settled))
     for name in base:
@@ -130,9 +126,7 @@ def _check_variable(name: str, value: NDArray[np.float64], constant: Constant) -
     stored = constant.stored
     wanted = np.int32 if value.ndim == 1 else np.int8
     if stored.dtype != wanted or stored.size != value.size or (constant.zero_points != 0).any():
-        raise Rejected(
-            "off_model", f"variable {name}: tensor {constant.name!r} is not a symmetric {wanted.__name__}"
-        )
+        raise Rejected("off_model", f"variable {name}: tensor {constant.name!r} is not a symmetric {wanted.__name__}")
     if value.ndim > 1:
         value = np.moveaxis(value, -1, 0)
     channels = value.shape[0]
@@ -140,19 +134,13 @@ def _check_variable(name: str, value: NDArray[np.float64], constant: Constant) -
     value = value.reshape(channels, -1)
     scales = constant.scales.astype(np.float64)
     if scales.shape not in ((1,), (channels,)) or not np.isfinite(scales).all() or (scales <= 0).any():
-        raise Rejected(
-            "off_model", f"variable {name}: tensor {constant.name!r} has no scale, or not one per channel"
-        )
+        raise Rejected("off_model", f"variable {name}: tensor {constant.name!r} has no scale, or not one per channel")
     if len(scales) == channels and channels > 1 and constant.axis != 0:
-        raise Rejected(
-            "off_model", f"variable {name}: tensor {constant.name!r} is scaled along axis {constant.axis}"
-        )
+        raise Rejected("off_model", f"variable {name}: tensor {constant.name!r} is scaled along axis {constant.axis}")
     error = np.abs(steps * scales[:, None] - value)
     if (error > scales[:, None] / 2 * SLACK + RESOLUTION).any():
         at = int(np.argmax(error.max(axis=1)))
-        raise Rejected(
-            "off_model", f"variable {name}, channel {at}: off by {error[at].max():g}, more than half a step"
-        )
+        raise Rejected("off_model", f"variable {name}, channel {at}: off by {error[at].max():g}, more than half a step")
     if wanted is np.int8:
         _check_scales(name, value, steps, scales)
 

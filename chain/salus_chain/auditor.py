@@ -21,7 +21,7 @@ from salus_chain.transactions import Settle
 
 
 def verify(public_key: bytes, signature: bytes, domain: bytes, message: bytes) -> bool:
-    """As `keys.verify`: 64 bytes r‖s with low s over domain ‖ 0x00 ‖ message, under a 33-byte compressed key."""
+    """As `keys.verify`: r‖s with low s over domain ‖ 0x00 ‖ message, under a 33-byte compressed key."""
     if len(public_key) != 33 or len(signature) != 64:
         return False
     if int.from_bytes(signature[32:], "big") > NIST256p.order // 2:

@@ -1,4 +1,4 @@
-"""Blocks: a header that fixes everything, the transactions, and the quorum's signatures that make it final."""
+"""Blocks: a header that fixes everything, the transactions, and the signatures that make it final."""
 
 from __future__ import annotations
 
@@ -102,9 +102,7 @@ def transactions_root(transactions: Sequence[bytes]) -> bytes:
     return merkle.root(transactions)
 
 
-def vote_bytes(
-    chain_id: bytes, validators_hash: bytes, type_: int, height: int, round_: int, digest: bytes
-) -> bytes:
+def vote_bytes(chain_id: bytes, validators_hash: bytes, type_: int, height: int, round_: int, digest: bytes) -> bytes:
     """What a consensus signature covers, under VOTE_DOMAIN."""
     return encode((chain_id, validators_hash, int(type_), height, round_, digest))
 

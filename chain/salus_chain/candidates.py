@@ -21,7 +21,10 @@ RELEASE_TAG = b"salus/candidate/release"
 
 @dataclass(frozen=True, slots=True)
 class ModelCandidate:
-    """A task's first model, or a new one. `model` is int32 little endian at 2^-24, flat in the layout's order."""
+    """A task's first model, or a new one.
+
+    `model` is int32 little endian at 2^-24, flat in the layout's order.
+    """
 
     task: str
     layout_json: str
@@ -33,9 +36,7 @@ class ModelCandidate:
         """int32 (D,). Raises DecodeError when the bytes are not as many as the layout says."""
         size = Layout.from_json(self.layout_json).size
         if len(self.model) != 4 * size:
-            raise DecodeError(
-                f"model of task {self.task}: {len(self.model)} bytes where {4 * size} are laid out"
-            )
+            raise DecodeError(f"model of task {self.task}: {len(self.model)} bytes where {4 * size} are laid out")
         return np.frombuffer(self.model, dtype="<i4").astype(np.int32)
 
     @property

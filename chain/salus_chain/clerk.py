@@ -31,7 +31,7 @@ from salus_chain.transactions import (
     sign_receipt,
     statement_bytes,
 )
-from salus_chain.updates import decode_model, decode_update, update_digest, verify_upload
+from salus_chain.updates import UpdateDigest, decode_model, decode_update, update_digest, verify_upload
 from salus_chain.views import Approval
 
 RETRY_S: Final = 0.5
@@ -71,7 +71,7 @@ class Clerk:
         return fresh
 
     async def settle(self, each: Round) -> None:
-        """Fetch what is missing, recompute, sign, tell the others; try again until it is settled or expired."""
+        """Fetch what is missing, recompute, sign, tell the others; try again until the round is over."""
         key = (each.open.task, each.open.round)
         while self._still_closed(each):
             try:
@@ -85,9 +85,7 @@ class Clerk:
             await asyncio.to_thread(self._blobs.put, outcome.model)
             self._own[key] = self._sign(outcome.settle)
             clipped = [row.gateway for row in outcome.report.rows if row.clipped]
-            log.info(
-                "recomputed", task=key[0], round=key[1], updates=len(outcome.report.rows), clipped=clipped
-            )
+            log.info("recomputed", task=key[0], round=key[1], updates=len(outcome.report.rows), clipped=clipped)
             self.stated(self._own[key])
             self.remind()
             return
@@ -100,9 +98,7 @@ class Clerk:
     def stated(self, frame: wire.Stated) -> None:
         """Take a validator's signature; with a quorum, submit the settlement."""
         statement = frame.statement
-        if not isinstance(statement, Settle) or not self._statements.add(
-            statement, frame.seat, frame.signature
-        ):
+        if not isinstance(statement, Settle) or not self._statements.add(statement, frame.seat, frame.signature):
             return
         own = self._own.get((statement.task, statement.round))
         if own is not None and own.statement != statement:
@@ -115,9 +111,7 @@ class Clerk:
         wanted = quorum(len(genesis.keys))
         for statement, seats in list(self._statements.votes.items()):
             each = self._ledger.state.rounds.get(statement.task)
-            ready = (
-                each is not None and each.open.round == statement.round and each.status is RoundStatus.CLOSED
-            )
+            ready = each is not None and each.open.round == statement.round and each.status is RoundStatus.CLOSED
             if ready and len(seats) >= wanted:
                 try:
                     self._ledger.submit(quorum_transaction(genesis.chain_id, statement, seats, wanted))
@@ -184,12 +178,12 @@ class Clerk:
     async def _recompute(self, each: Round) -> settler.Recomputed | None:
         """None while bytes are missing that no validator gives."""
         model = await self.blob(each.model_before)
-        updates: dict[bytes, bytes] = {}
+        updates: dict[UpdateDigest, bytes] = {}
         urls = {seat.public_key: seat.url for seat in self._ledger.state.genesis.validators}
         for commit in each.commits:
             data = await self.blob(commit.digest, [urls[key] for key in commit.holders])
             if data is not None:
-                updates[commit.digest] = data
+                updates[UpdateDigest(commit.digest)] = data
         lacking = settler.missing(each, tuple(updates))
         if model is None or lacking:
             digests = [digest.hex()[:16] for digest in lacking]

@@ -27,15 +27,9 @@ def init(
     coordinator: Annotated[
         Path | None, typer.Option(help="The coordinator's key (PEM); made if it does not exist.")
     ] = None,
-    release: Annotated[
-        Path | None, typer.Option(help="The release key (PEM); made if it does not exist.")
-    ] = None,
-    task: Annotated[
-        list[str] | None, typer.Option(help="Task or pattern that hospitals take part in.")
-    ] = None,
-    test: Annotated[
-        bool, typer.Option("--test", help="A test federation: rounds of one update are allowed.")
-    ] = False,
+    release: Annotated[Path | None, typer.Option(help="The release key (PEM); made if it does not exist.")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Task or pattern that hospitals take part in.")] = None,
+    test: Annotated[bool, typer.Option("--test", help="A test federation: rounds of one update are allowed.")] = False,
 ) -> None:
     """Make keys, genesis.toml and one validator-N.toml with its folder for each hospital.
 
@@ -68,10 +62,14 @@ def run(config: Annotated[Path, typer.Argument(help="A validator-N.toml.")]) -> 
     Example: salus chain run federation/validator-0.toml
     """
     import asyncio
+    import logging
+
+    import structlog
 
     from salus_chain.errors import ChainError
     from salus_chain.node import run_validator
 
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
     try:
         asyncio.run(run_validator(config))
     except* ChainError as errors:

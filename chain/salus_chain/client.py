@@ -1,7 +1,7 @@
 """The client of a federation's validators, for gateways and coordinators.
 
-A read goes to any validator that answers. What matters is never taken from one validator's word: settlements and
-releases are checked by their proofs, blobs by their digests, receipts and approvals by their signatures.
+A read goes to any validator that answers. What matters is never taken from one validator's word: settlements
+and releases are checked by their proofs, blobs by their digests, receipts and approvals by their signatures.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ from salus_chain.updates import decode_model, sign_upload, update_digest
 from salus_chain.views import (
     Approval,
     ApprovedRelease,
+    GatewayView,
     RoundView,
     Settlement,
     Status,
@@ -123,7 +124,10 @@ class ChainClient:
         return (await self._any("/transactions", content=tx)).content
 
     async def wait_final(self, tx_id: bytes, timeout_s: float) -> int:
-        """The height of the block that made it final. Raises Rejected when it was dropped, or TimeoutError."""
+        """The height of the block that made it final.
+
+        Raises Rejected when it was dropped, or TimeoutError.
+        """
         deadline = time.monotonic() + timeout_s
         while True:
             wait_s = min(POLL_S, max(0.0, deadline - time.monotonic()))
@@ -145,6 +149,11 @@ class ChainClient:
         answer = await self._maybe("/round", {"task": task, "round": str(round)})
         return None if answer is None else from_json(answer, RoundView)
 
+    async def gateway(self, gateway: str) -> GatewayView | None:
+        """A gateway's enrolment; None when no hospital has enrolled it."""
+        answer = await self._maybe("/gateway", {"gateway": gateway})
+        return None if answer is None else from_json(answer, GatewayView)
+
     async def put_update(self, update: bytes, signer: Signer) -> tuple[Receipt, ...]:
         """Push an update to all validators; at least f+1 receipts that verify, sorted as a commit wants them.
 
@@ -159,20 +168,20 @@ class ChainClient:
         }
         receipts: dict[bytes, Receipt] = {}
         errors: list[ChainError] = []
-        while pending:
-            patience_s = None if len(receipts) < wanted else STRAGGLER_S
-            done, pending = await asyncio.wait(
-                pending, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED
-            )
-            for each in done:
-                try:
-                    receipt = each.result()
-                    receipts[receipt.public_key] = receipt
-                except ChainError as error:
-                    errors.append(error)
-            if not done:
-                break
-        await _cancel(pending)
+        try:
+            while pending:
+                patience_s = None if len(receipts) < wanted else STRAGGLER_S
+                done, pending = await asyncio.wait(pending, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+                if not done:
+                    break
+                for each in done:
+                    try:
+                        receipt = each.result()
+                        receipts[receipt.public_key] = receipt
+                    except ChainError as error:
+                        errors.append(error)
+        finally:
+            await _cancel(pending)
         if len(receipts) < wanted:
             raise _verdict(errors, f"{len(receipts)} of {wanted} receipts for update {digest.hex()[:16]}")
         return tuple(receipts[key] for key in sorted(receipts))
@@ -180,8 +189,8 @@ class ChainClient:
     async def blob(self, digest: bytes, signer: Signer | None = None) -> bytes:
         """A model, release or update by its digest, which is checked.
 
-        A gateway gets only its own updates and must name itself by `signer`. Raises Unreachable when no validator
-        has it, or Rejected when none will give it.
+        A gateway gets only its own updates and must name itself by `signer`. Raises Unreachable when no
+        validator has it, or Rejected when none will give it.
         """
         errors: list[ChainError] = []
         for url in self._order():
@@ -221,7 +230,10 @@ class ChainClient:
         return quorum_transaction(self.genesis.chain_id, statement, seats, wanted)
 
     async def settlement(self, task: str, round: int) -> Settlement:
-        """A round's settlement, by a proof that is checked against the genesis. Raises ProofError, Unreachable."""
+        """A round's settlement, by a proof that is checked against the genesis.
+
+        Raises ProofError, Unreachable.
+        """
         return self.check_settlement(await self.settlement_proof(task, round), task, round)
 
     def check_settlement(self, proof: bytes, task: str, round: int) -> Settlement:
@@ -249,7 +261,7 @@ class ChainClient:
         return answer
 
     async def release(self, task: str) -> ApprovedRelease | None:
-        """The newest release that any validator can prove approved, its bytes checked against the approval."""
+        """The newest release that any validator proves approved, its bytes checked against the approval."""
         proofs = await asyncio.gather(*(self._release_proof(url, task) for url in self._urls))
         newest = max((proven for proven in proofs if proven), key=_version, default=None)
         if newest is None:
@@ -257,13 +269,11 @@ class ChainClient:
         body = _approved(newest)
         release = decode_release(await self.blob(body.blob_digest))
         if sha256(release.model).digest() != body.model_sha256:
-            raise ProofError(
-                f"content: release {body.version} of task {task} holds another model than approved"
-            )
+            raise ProofError(f"content: release {body.version} of task {task} holds another model than approved")
         return ApprovedRelease(body.version, release.signed_manifest, release.model, newest.height)
 
     async def model(self, model: TaskView | bytes) -> Int32s:
-        """The shared model int32 (D,) in the layout's order, of a task or by digest; the digest is checked."""
+        """The model int32 (D,) in the layout's order, of a task or by digest; the digest is checked."""
         digest = model.model_digest if isinstance(model, TaskView) else model
         return decode_model(await self.blob(digest))[1]
 
@@ -344,7 +354,10 @@ class ChainClient:
         headers: Mapping[str, str] | None = None,
         wait_s: float = 0.0,
     ) -> httpx.Response:
-        """One question to one validator. Raises Rejected for its 409, Unreachable for anything but 200 and 404."""
+        """One question to one validator.
+
+        Raises Rejected for its 409, Unreachable for anything but 200 and 404.
+        """
         assert self._http is not None, "use the client as `async with ChainClient(...)`"
         timeout_s = max(self._timeout_s, wait_s + NETWORK_SLACK_S)
         method = "GET" if content is None else "POST"

@@ -1,8 +1,8 @@
-"""Canonical bytes: RFC 8949 deterministic CBOR of integers, byte strings and definite arrays, and nothing else.
+"""Canonical bytes: RFC 8949 deterministic CBOR of integers, byte strings and definite arrays alone.
 
-Text travels as UTF-8 byte strings. What two parties hash or sign has exactly one spelling: a decoder re-encodes
-and refuses what differs. Nouns write themselves as arrays (`value()`) and read themselves back (`read()`) with
-the functions below, which raise DecodeError naming the field.
+Text travels as UTF-8 byte strings. What two parties hash or sign has exactly one spelling: a decoder re-
+encodes and refuses what differs. Nouns write themselves as arrays (`value()`) and read themselves back
+(`read()`) with the functions below, which raise DecodeError naming the field.
 """
 
 from __future__ import annotations
@@ -27,13 +27,19 @@ T = TypeVar("T")
 
 
 def encode(value: Value) -> bytes:
-    """The one spelling of `value`. Raises TypeError when it holds anything but int64/uint64, bytes, tuples."""
+    """The one spelling of `value`.
+
+    Raises TypeError when it holds anything but int64/uint64, bytes, tuples.
+    """
     _check(value, MAX_DEPTH)
     return cbor2.dumps(value, canonical=True)
 
 
 def decode(data: bytes, max_bytes: int = MAX_BYTES) -> Value:
-    """Read canonical bytes. Raises DecodeError: too long, too deep, malformed, another type or another spelling."""
+    """Read canonical bytes.
+
+    Raises DecodeError: too long, too deep, malformed, another type or another spelling.
+    """
     if len(data) > max_bytes:
         raise DecodeError(f"{len(data)} bytes where at most {max_bytes} are taken")
     try:
@@ -59,9 +65,7 @@ def _check(value: Value, depth: int) -> None:
         for item in value:
             _check(item, depth - 1)
     elif type(value) is not int or not INT_MIN <= value <= INT_MAX:
-        raise TypeError(
-            f"{value!r:.80} cannot be written: an int64/uint64, bytes or a tuple not too deep is wanted"
-        )
+        raise TypeError(f"{value!r:.80} cannot be written: an int64/uint64, bytes or a tuple not too deep is wanted")
 
 
 def _freeze(value: object, depth: int) -> Value:
@@ -69,9 +73,7 @@ def _freeze(value: object, depth: int) -> Value:
         return value
     if type(value) is list and depth:
         return tuple(_freeze(item, depth - 1) for item in value)
-    raise DecodeError(
-        f"{type(value).__name__} is not in the canonical format, is too large or nested too deeply"
-    )
+    raise DecodeError(f"{type(value).__name__} is not in the canonical format, is too large or nested too deeply")
 
 
 def fields(value: Value, count: int, what: str) -> tuple[Value, ...]:
@@ -117,7 +119,5 @@ def identifier(value: Value, what: str) -> str:
     """A name: a letter, then up to 63 letters, digits or `._:/@+~-`."""
     name = text(value, what, 64)
     if not IDENTIFIER.fullmatch(name):
-        raise DecodeError(
-            f"{what}: {name!r} is not a letter followed by at most 63 letters, digits or ._:/@+~-"
-        )
+        raise DecodeError(f"{what}: {name!r} is not a letter followed by at most 63 letters, digits or ._:/@+~-")
     return name

@@ -20,7 +20,8 @@ T = TypeVar("T", bound=Config)
 def load(path: Path, kind: type[T]) -> T:
     """Read a TOML file into `kind`. Paths inside stay as written: resolve them with `beside`.
 
-    Raises ConfigError: the file is missing, is not TOML, lacks a key, has an unknown one or one of another type.
+    Raises ConfigError: the file is missing, is not TOML, lacks a key, has an unknown one or one of another
+    type.
     """
     try:
         return msgspec.toml.decode(path.read_bytes(), type=kind)

@@ -7,15 +7,15 @@
     DECIDED       anyone → one      a final block with its certificate, for a node that is behind
     GET           one → anyone      asks for the DECIDED of a height
 
-Rules. The proposer of (height, round) is seat (height + round) mod n. A quorum is ceil(2n/3). A block is final with a
-quorum of COMMITs of one round, which are its certificate. A seat votes once per (type, height, round): the shell keeps
-every vote on disk before it is sent, and sends the stored bytes again when asked for the same slot. Nothing is lost
-by losing a message: on every tick, and to every peer that connects, a seat sends its current votes again and a GET of
-its height; so does a vote from further ahead than the next height.
+Rules. The proposer of (height, round) is seat (height + round) mod n. A quorum is ceil(2n/3). A block is
+final with a quorum of COMMITs of one round, which are its certificate. A seat votes once per (type, height,
+round): the shell keeps every vote on disk before it is sent, and sends the stored bytes again when asked for
+the same slot. Nothing is lost by losing a message: on every tick, and to every peer that connects, a seat
+sends its current votes again and a GET of its height; so does a vote from further ahead than the next height.
 
-The shell runs effects in order. It answers `Check` with `Checked`, hands a `Vote` back as `Received` once it is durable
-and sent, and after `Decide` starts the next height with `Started`. Round changes will add timers as ticks; `round`
-stands in every signature, slot and certificate already.
+The shell runs effects in order. It answers `Check` with `Checked`, hands a `Vote` back as `Received` once it
+is durable and sent, and after `Decide` starts the next height with `Started`. Round changes will add timers
+as ticks; `round` stands in every signature, slot and certificate already.
 """
 
 from __future__ import annotations
@@ -63,7 +63,10 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One validator at one height. Votes are kept by (type, seat), of this round only; `ahead` is bounded by them."""
+    """One validator at one height.
+
+    Votes are kept by (type, seat), of this round only; `ahead` is bounded by them.
+    """
 
     chain_id: bytes
     validators: tuple[bytes, ...]
@@ -235,9 +238,7 @@ def check_message(chain_id: bytes, validators: tuple[bytes, ...], message: Messa
             return False
     elif message.block is not None:
         return False
-    covered = vote_bytes(
-        chain_id, set_hash(validators), message.type, message.height, message.round, message.digest
-    )
+    covered = vote_bytes(chain_id, set_hash(validators), message.type, message.height, message.round, message.digest)
     return verify(validators[message.seat], message.signature, VOTE_DOMAIN, covered)
 
 

@@ -20,7 +20,8 @@ LIMIT: Final = 128.0  # |w| below this fits an int32 at 2^-24
 def to_fixed(values: NDArray[np.floating]) -> Int32s:
     """Round half to even onto the 2^-24 grid, shape kept.
 
-    Raises Rejected `not_finite` (NaN, infinity) or `too_large` (|value| at or above 128), naming the first index.
+    Raises Rejected `not_finite` (NaN, infinity) or `too_large` (|value| at or above 128), naming the first
+    index.
     """
     flat = np.asarray(values, dtype=np.float64)
     bad = ~np.isfinite(flat)

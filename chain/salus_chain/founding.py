@@ -49,8 +49,8 @@ def init_chain(
     """Make a federation of `validators` hospitals that listen on 127.0.0.1.
 
     `ports` gives each seat a port for peers, then one for clients; by default they count up from `base_port`.
-    `gateways` and `consents` go into the configuration of that seat. Missing coordinator and release keys are made.
-    Raises ConfigError when the folder holds a federation already.
+    `gateways` and `consents` go into the configuration of that seat. Missing coordinator and release keys are
+    made. Raises ConfigError when the folder holds a federation already.
     """
     keys, genesis_path = folder / "keys", folder / "genesis.toml"
     if genesis_path.exists():
@@ -65,9 +65,7 @@ def init_chain(
     for seat in range(validators):
         signer = PemSigner.generate(keys / f"validator-{seat}.pem")
         peer, http = ports[2 * seat], ports[2 * seat + 1]
-        seats.append(
-            Validator(f"hospital-{seat}", signer.public_key, f"127.0.0.1:{peer}", f"http://127.0.0.1:{http}")
-        )
+        seats.append(Validator(f"hospital-{seat}", signer.public_key, f"127.0.0.1:{peer}", f"http://127.0.0.1:{http}"))
     genesis = Genesis(
         federation,
         time.time_ns() // 1_000_000 if time_ms is None else time_ms,

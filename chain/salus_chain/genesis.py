@@ -169,8 +169,7 @@ def write_genesis(path: Path, genesis: Genesis) -> None:
             "max_duration_ms": policy.max_duration_ms,
         },
         "validators": [
-            {"name": v.name, "public_key": v.public_key.hex(), "peer": v.peer, "url": v.url}
-            for v in genesis.validators
+            {"name": v.name, "public_key": v.public_key.hex(), "peer": v.peer, "url": v.url} for v in genesis.validators
         ],
     }
     path.write_text(tomli_w.dumps(document))

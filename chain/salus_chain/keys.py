@@ -90,9 +90,7 @@ class PemSigner(KeySigner):
 
 def public_key_of(key: ec.EllipticCurvePrivateKey) -> bytes:
     """The 33-byte compressed public key of a private one."""
-    return key.public_key().public_bytes(
-        serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint
-    )
+    return key.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
 
 
 def is_public_key(data: bytes) -> bool:
@@ -101,7 +99,7 @@ def is_public_key(data: bytes) -> bool:
 
 
 def verify(public_key: bytes, signature: bytes, domain: bytes, message: bytes) -> bool:
-    """Whether `signature` is the key's over domain ‖ 0x00 ‖ message; False for high s and for anything malformed."""
+    """Whether `signature` is the key's over domain ‖ 0x00 ‖ message; False for high s and malformed bytes."""
     return _verify(public_key, signature, sha256(domain + b"\0" + message).digest())
 
 
@@ -113,9 +111,7 @@ def _public_key(data: bytes) -> ec.EllipticCurvePublicKey | None:
         return None
 
 
-@lru_cache(
-    maxsize=1 << 15
-)  # a transaction is checked on arrival, in the proposal and in the block: verified once
+@lru_cache(maxsize=1 << 15)  # a transaction is checked on arrival, in the proposal and in the block: verified once
 def _verify(public_key: bytes, signature: bytes, digest: bytes) -> bool:
     key = _public_key(public_key) if len(public_key) == KEY_BYTES else None
     if key is None or len(signature) != SIGNATURE_BYTES:

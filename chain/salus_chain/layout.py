@@ -1,7 +1,7 @@
 """The declared order of a task's variables: what makes a flat vector mean something.
 
-A layout lists every variable of the shared model, base first, then trunk, then head. A round shares some of them;
-an update is the concatenation of those, in the layout's order.
+A layout lists every variable of the shared model, base first, then trunk, then head. A round shares some of
+them; an update is the concatenation of those, in the layout's order.
 """
 
 from __future__ import annotations
@@ -56,7 +56,10 @@ class Layout:
         return tuple(variable.name for variable in self.variables if variable.group in wanted)
 
     def indices(self, names: Sequence[str]) -> NDArray[np.int64]:
-        """Positions in the flat vector of these variables, in flat order. Raises KeyError on an unknown name."""
+        """Positions in the flat vector of these variables, in flat order.
+
+        Raises KeyError on an unknown name.
+        """
         unknown = set(names) - {variable.name for variable in self.variables}
         if unknown:
             raise KeyError(f"no variable {sorted(unknown)[0]!r} in the layout")
@@ -98,7 +101,7 @@ class Layout:
         for variable in layout.variables:
             if variable.group not in GROUPS or not variable.shape or min(variable.shape) < 1:
                 raise DecodeError(
-                    f"not a layout: variable {variable.name!r} has group {variable.group!r}, shape {variable.shape}"
+                    f"not a layout: {variable.name!r} has group {variable.group!r}, shape {variable.shape}"
                 )
         order = [GROUPS.index(variable.group) for variable in layout.variables]
         if order != sorted(order):

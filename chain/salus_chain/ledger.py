@@ -1,4 +1,4 @@
-"""The shell around consensus and rules: one validator's chain, from events to stored blocks. Not asynchronous.
+"""The shell around consensus and rules: one validator's chain, from events to stored blocks; synchronous.
 
 Every call runs to its end, so that a vote is on disk before it is sent and a block before it is told of.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import structlog
@@ -27,6 +28,7 @@ from salus_chain.transactions import TxId, read_transaction
 from salus_chain.votes import VoteLog
 
 EARLY_TRANSACTIONS: Final = 256
+GOSSIP_TRANSACTIONS: Final = 256  # sent again on a tick
 
 log = structlog.get_logger()
 
@@ -103,7 +105,7 @@ class Ledger:
 
     def tick(self) -> None:
         """Twice a second: send again what may have been lost, and look at the clock."""
-        for tx in self.mempool.waiting.values():
+        for tx in islice(self.mempool.waiting.values(), GOSSIP_TRANSACTIONS):
             self._send(None, wire.Tx(tx.data))
         self.handle(consensus.Tick())
         self.propose_if_due()
@@ -179,9 +181,7 @@ class Ledger:
             vote.digest,
         )
         signature = self.seat.signer.sign(VOTE_DOMAIN, covered)
-        return Message(
-            vote.type, vote.height, vote.round, vote.digest, self.seat.number, signature, vote.block
-        )
+        return Message(vote.type, vote.height, vote.round, vote.digest, self.seat.number, signature, vote.block)
 
     def _check(self, block: Block) -> None:
         if block.digest not in self._executed:
@@ -192,9 +192,7 @@ class Ledger:
             try:
                 self._executed[block.digest] = apply_block(self.state, block)
             except Rejected as error:
-                log.warning(
-                    "proposal refused", height=block.header.height, code=error.code, reason=error.reason
-                )
+                log.warning("proposal refused", height=block.header.height, code=error.code, reason=error.reason)
                 return
         self._events.append(consensus.Checked(block.digest))
 

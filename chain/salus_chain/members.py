@@ -11,7 +11,10 @@ from salus_chain.transactions import Consent, Enrol, Revoke, Withdraw
 
 
 def enrol(state: State, sender: bytes, body: Enrol) -> State:
-    """A new gateway, a new key for a gateway, or another number of patients. A key serves one gateway, once."""
+    """A new gateway, a new key for a gateway, or another number of patients.
+
+    A key serves one gateway, once.
+    """
     require_validator(state, sender)
     known = state.gateways.get(body.gateway)
     if known is not None and known.validator != sender:
@@ -19,9 +22,7 @@ def enrol(state: State, sender: bytes, body: Enrol) -> State:
     if not is_public_key(body.public_key):
         raise Rejected("wrong_key", f"gateway {body.gateway}: its public key is not a point on P-256")
     if body.patients > state.genesis.policy.max_weight:
-        raise Rejected(
-            "too_many_patients", f"gateway {body.gateway}: {body.patients} exceed the policy's W_max"
-        )
+        raise Rejected("too_many_patients", f"gateway {body.gateway}: {body.patients} exceed the policy's W_max")
     current = known is not None and not known.revoked and known.public_key == body.public_key
     if body.public_key in state.keys and not current:
         raise Rejected("key_used", f"gateway {body.gateway}: this key was enrolled before; make a new one")
@@ -53,9 +54,7 @@ def consent(state: State, sender: bytes, body: Consent) -> State:
     """A salted digest is used once: consenting again after a withdrawal takes a new salt."""
     require_validator(state, sender)
     if body.consent in state.consents:
-        raise Rejected(
-            "consent_used", f"consent {body.consent.hex()[:16]} is on chain already; take a new salt"
-        )
+        raise Rejected("consent_used", f"consent {body.consent.hex()[:16]} is on chain already; take a new salt")
     entry = ConsentEntry(body.consent, body.device, sender, withdrawn=False)
     return replace(state, consents={**state.consents, body.consent: entry})
 

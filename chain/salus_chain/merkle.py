@@ -1,7 +1,7 @@
 """Merkle trees in the shape of RFC 9162, with prefixes 0x00 leaf, 0x01 node, and 0x02 for the root.
 
-The root also hashes the number of leaves: a proof's index and count are then as fixed as its path, and no tree
-can be passed off as one of another size.
+The root also hashes the number of leaves: a proof's index and count are then as fixed as its path, and no
+tree can be passed off as one of another size.
 """
 
 from __future__ import annotations
@@ -50,9 +50,7 @@ def _split(count: int) -> int:
 def _tree(level: list[bytes]) -> bytes:
     if not level:
         return b""
-    while (
-        len(level) > 1
-    ):  # pairs from the left, an odd last one moves up: the same shape as splitting at `_split`
+    while len(level) > 1:  # pairs from the left, an odd last one moves up: the same shape as splitting at `_split`
         paired = [_node(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
         level = paired + level[len(level) & ~1 :]
     return level[0]
@@ -68,7 +66,7 @@ def _path(hashes: list[bytes], index: int) -> list[bytes]:
 
 
 def _climb(node: bytes, index: int, count: int, path: list[bytes]) -> bytes | None:
-    """The tree's hash that `path` leads to, or None when the path has another length than the place demands."""
+    """The tree's hash that `path` leads to, or None when its length is not what the place demands."""
     if count == 1:
         return None if path else node
     if not path:

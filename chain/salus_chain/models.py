@@ -17,9 +17,7 @@ def approve_model(state: State, sender: bytes, body: ApproveModel) -> State:
     if body.sequence != (known.sequence if known else 0) + 1:
         raise Rejected("wrong_sequence", f"task {body.task}: approval {body.sequence} is not the next one")
     if body.task in state.rounds and state.rounds[body.task].active:
-        raise Rejected(
-            "round_active", f"task {body.task}: wait until round {state.tasks[body.task].round} ends"
-        )
+        raise Rejected("round_active", f"task {body.task}: wait until round {state.tasks[body.task].round} ends")
     try:
         layout(body.layout_json)
     except DecodeError as error:
@@ -40,9 +38,7 @@ def approve_release(state: State, sender: bytes, body: ApproveRelease) -> State:
     """Versions only go up, and a release is made from the task's model as it stands."""
     task = require_task(state, body.task)
     if body.version <= task.release.version:
-        raise Rejected(
-            "old_version", f"task {body.task}: version {body.version} is not above {task.release.version}"
-        )
+        raise Rejected("old_version", f"task {body.task}: version {body.version} is not above {task.release.version}")
     if body.settled_model_digest != task.model_digest:
         raise Rejected("stale_model", f"task {body.task}: the release is not made from the settled model")
     release = Release(body.version, body.blob_digest, body.model_sha256, body.settled_model_digest)

@@ -49,9 +49,7 @@ def clock_ms() -> int:
 class Node:
     """One validator, put together from its configuration; the parts' listener."""
 
-    def __init__(
-        self, config: ValidatorConfig, genesis: Genesis, folder: Path, seat: Seat, blobs: Blobs
-    ) -> None:
+    def __init__(self, config: ValidatorConfig, genesis: Genesis, folder: Path, seat: Seat, blobs: Blobs) -> None:
         from salus_chain.clerk import Clerk
         from salus_chain.fetch import Fetcher
 

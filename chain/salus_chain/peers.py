@@ -1,7 +1,8 @@
 """TCP between validators: each dials every other and only speaks on the connections it dialled.
 
-Frames are a big-endian uint32 length and that many bytes. Queues are bounded and drop their oldest: consensus sends
-again what matters. There is no TLS yet, so a node listens on loopback addresses alone (`require_loopback`).
+Frames are a big-endian uint32 length and that many bytes. Queues are bounded and drop their oldest: consensus
+sends again what matters. There is no TLS yet, so a node listens on loopback addresses alone
+(`require_loopback`).
 """
 
 from __future__ import annotations
@@ -41,9 +42,7 @@ class Listener(Protocol):
 class Peers:
     """The connections of one validator to all others."""
 
-    def __init__(
-        self, chain_id: bytes, seat: int, addresses: Sequence[str], listener: Listener, rng: Random
-    ) -> None:
+    def __init__(self, chain_id: bytes, seat: int, addresses: Sequence[str], listener: Listener, rng: Random) -> None:
         """`addresses` are `host:port` by seat. Made inside the event loop that runs it."""
         self._hello = encode_frame(Hello(chain_id, seat))
         self._chain_id = chain_id
@@ -85,11 +84,7 @@ class Peers:
         self._open.add(writer)
         try:
             hello = decode_frame(await _read(reader))
-            if (
-                not isinstance(hello, Hello)
-                or hello.chain_id != self._chain_id
-                or hello.seat not in self._queues
-            ):
+            if not isinstance(hello, Hello) or hello.chain_id != self._chain_id or hello.seat not in self._queues:
                 raise DecodeError("the first message is not a hello of this chain")
             while True:
                 self._hear(hello.seat, decode_frame(await _read(reader)))
@@ -196,8 +191,8 @@ def require_loopback(host: str, what: str) -> None:
         loopback = False
     if not loopback:
         raise ConfigError(
-            f"the {what} address {host} is not a loopback address: connections carry no TLS yet, so a validator"
-            " listens on 127.0.0.1 or ::1 only"
+            f"the {what} address {host} is not a loopback address: connections carry no TLS yet,"
+            " so a validator listens on 127.0.0.1 or ::1 only"
         )
 
 

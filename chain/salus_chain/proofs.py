@@ -1,9 +1,9 @@
 """Proofs that a transaction is final, checked from the genesis alone.
 
-A proof is canonical CBOR [tag, header, certificate, transaction, index, count, path, commits]. It holds when the
-header is of the genesis's chain, a quorum of its validators signed the header, the transaction is number `index`
-of `count` under the header's root, and, for what a quorum states, the transaction's own signatures verify too. A
-settlement also lists its commits (gateway, digest, weight), whose root the transaction names.
+A proof is canonical CBOR [tag, header, certificate, transaction, index, count, path, commits]. It holds when
+the header is of the genesis's chain, a quorum of its validators signed the header, the transaction is number
+`index` of `count` under the header's root, and, for what a quorum states, the transaction's own signatures
+verify too. A settlement also lists its commits (gateway, digest, weight), whose root the transaction names.
 """
 
 from __future__ import annotations
@@ -59,9 +59,7 @@ class Proven:
     commits: tuple[CommitRow, ...]
 
 
-def make_proof(
-    block: Block, certificate: Certificate, index: int, commits: Sequence[CommitRow] = ()
-) -> bytes:
+def make_proof(block: Block, certificate: Certificate, index: int, commits: Sequence[CommitRow] = ()) -> bytes:
     """The proof file of transaction `index` of a final block."""
     path = merkle.prove(block.transactions, index)
     return encode(
@@ -102,7 +100,10 @@ def _commit_row(value: Value) -> CommitRow:
 def check_proof(
     genesis: Genesis, data: bytes, verify: Verify, say: Callable[[str], None] = lambda line: None
 ) -> Proven:
-    """Every check in turn, each told to `say` when it holds. Raises ProofError naming the first that does not."""
+    """Every check in turn, each told to `say` when it holds.
+
+    Raises ProofError naming the first that does not.
+    """
     try:
         proof = read_proof(data)
         tx = read_transaction(proof.transaction)
@@ -113,9 +114,7 @@ def check_proof(
     _check_certificate(genesis, proof, verify, say)
     header = proof.header
     if not merkle.verify(header.transactions_root, proof.transaction, proof.index, proof.count, proof.path):
-        raise ProofError(
-            f"inclusion: the transaction is not number {proof.index} of {proof.count} in the block"
-        )
+        raise ProofError(f"inclusion: the transaction is not number {proof.index} of {proof.count} in the block")
     say(f"inclusion: transaction {tx.id.hex()[:16]} is number {proof.index} of {proof.count} in the block")
     if tx.chain_id != genesis.chain_id:
         raise ProofError("transaction: it is of another chain")
@@ -126,9 +125,7 @@ def check_proof(
 
 def _check_header(genesis: Genesis, proof: Proof, say: Callable[[str], None]) -> None:
     if proof.header.chain_id != genesis.chain_id:
-        raise ProofError(
-            f"chain: the proof is of chain {proof.header.chain_id.hex()[:16]}, not of this genesis"
-        )
+        raise ProofError(f"chain: the proof is of chain {proof.header.chain_id.hex()[:16]}, not of this genesis")
     if proof.header.validators_hash != set_hash(genesis.keys):
         raise ProofError("validators: the block was made by another validator set than the genesis names")
     say(f"chain: {genesis.federation}, {genesis.chain_id.hex()[:16]}, {len(genesis.validators)} validators")

@@ -44,7 +44,5 @@ class Registrar:
                 ledger.submit(sign_transaction(ledger.state.genesis.chain_id, signer, nonce, body))
             except Rejected as error:
                 self._refused.add(body)
-                log.warning(
-                    "not registered", what=type(body).__name__.lower(), code=error.code, reason=error.reason
-                )
+                log.warning("not registered", what=type(body).__name__.lower(), code=error.code, reason=error.reason)
         return not set(wanted(self._config, ledger.state, signer.public_key)) <= self._refused

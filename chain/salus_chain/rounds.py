@@ -9,7 +9,7 @@ from salus_chain.errors import Rejected
 from salus_chain.genesis import faults
 from salus_chain.keys import verify
 from salus_chain.models import layout, require_task
-from salus_chain.state import CommitEntry, Gateway, Round, State, RoundStatus, Task
+from salus_chain.state import CommitEntry, Gateway, Round, RoundStatus, State, Task
 from salus_chain.transactions import (
     RECEIPT_DOMAIN,
     ROUND_KINDS,
@@ -64,9 +64,7 @@ def open_round(state: State, sender: bytes, body: OpenRound) -> State:
         raise Rejected("wrong_program", f"task {body.task}: another training program than the approved one")
     _check_policy(state, body)
     shared = _shared_size(task, body)
-    opened = Round(
-        body, RoundStatus.OPEN, layout(task.layout_json).digest, shared, task.model_digest, state.height
-    )
+    opened = Round(body, RoundStatus.OPEN, layout(task.layout_json).digest, shared, task.model_digest, state.height)
     return replace(
         state,
         tasks={**state.tasks, body.task: replace(task, round=body.round)},

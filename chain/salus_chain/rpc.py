@@ -1,4 +1,4 @@
-"""What clients ask a validator over HTTP: JSON for people and views, canonical CBOR for what is signed or hashed."""
+"""What clients ask a validator over HTTP: JSON for views, canonical CBOR for what is signed or hashed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from salus_chain.codec import MAX_BYTES, encode
 from salus_chain.errors import DecodeError, Rejected
 from salus_chain.signing import KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER
 from salus_chain.transactions import MAX_TX_BYTES, Receipt
-from salus_chain.views import Approval, RoundView, Status, TaskView, TxStatus, to_json
+from salus_chain.views import Approval, GatewayView, RoundView, Status, TaskView, TxStatus, to_json
 
 MAX_WAIT_S: Final = 30.0
 BINARY: Final = "application/octet-stream"
@@ -27,6 +27,7 @@ class Service(Protocol):
     async def transaction(self, tx_id: bytes, timeout_s: float) -> TxStatus: ...
     def task(self, task: str) -> TaskView | None: ...
     def round(self, task: str, number: int) -> RoundView | None: ...
+    def gateway(self, gateway: str) -> GatewayView | None: ...
     async def take_update(self, data: bytes, signature: bytes) -> Receipt: ...
     async def blob(self, digest: bytes, key: bytes, time_ms: int, signature: bytes) -> bytes | None: ...
     async def approve(self, candidate: bytes) -> Approval: ...
@@ -56,7 +57,7 @@ def create_app(service: Service) -> FastAPI:
 
     @app.get("/nonces/{public_key}")
     async def nonce(public_key: str) -> Response:
-        return Response(str(service.next_nonce(_octets(public_key, "public key"))), media_type="text/plain")
+        return Response(str(service.next_nonce(_octets(public_key, "public key", 33))), media_type="text/plain")
 
     @app.post("/transactions")
     async def submit(request: Request) -> Response:
@@ -64,7 +65,7 @@ def create_app(service: Service) -> FastAPI:
 
     @app.get("/transactions/{tx_id}")
     async def transaction(tx_id: str, timeout_s: float = Query(0.0, ge=0, le=MAX_WAIT_S)) -> Response:
-        return _json(await service.transaction(_octets(tx_id, "transaction id"), timeout_s))
+        return _json(await service.transaction(_octets(tx_id, "transaction id", 32), timeout_s))
 
     @app.get("/task")
     async def task(task: str) -> Response:
@@ -73,6 +74,10 @@ def create_app(service: Service) -> FastAPI:
     @app.get("/round")
     async def round_(task: str, round: int) -> Response:
         return _found(service.round(task, round))
+
+    @app.get("/gateway")
+    async def gateway(gateway: str) -> Response:
+        return _found(service.gateway(gateway))
 
     @app.post("/updates")
     async def update(request: Request) -> Response:
@@ -85,7 +90,7 @@ def create_app(service: Service) -> FastAPI:
         headers = request.headers
         time_ms = headers.get(TIME_HEADER, "0")
         data = await service.blob(
-            _octets(digest, "digest"),
+            _octets(digest, "digest", 32),
             _octets(headers.get(KEY_HEADER, ""), KEY_HEADER),
             int(time_ms) if time_ms.isdecimal() else 0,
             _octets(headers.get(SIGNATURE_HEADER, ""), SIGNATURE_HEADER),
@@ -119,11 +124,14 @@ def _binary(data: bytes | None) -> Response:
     return Response(status_code=404) if data is None else Response(data, media_type=BINARY)
 
 
-def _octets(digits: str, what: str) -> bytes:
+def _octets(digits: str, what: str, length: int | None = None) -> bytes:
     try:
-        return bytes.fromhex(digits)
+        data = bytes.fromhex(digits)
     except ValueError:
-        raise DecodeError(f"{what}: hex digits are wanted") from None
+        data = b""
+    if len(data) * 2 != len(digits) or length not in (None, len(data)):
+        raise DecodeError(f"{what}: {length or 'some'} bytes in hexadecimal are wanted")
+    return data
 
 
 async def _body(request: Request, most: int) -> bytes:

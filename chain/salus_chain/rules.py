@@ -1,8 +1,8 @@
 """What a block does to the state, and what it may not: the one place where transactions are judged.
 
-A transaction is judged by the same function in the mempool, in a proposal and in a final block, so the mempool
-rejects exactly what a block would. Every rejection has a stable code. The verbs themselves stand in `members`
-(gateways and consents), `rounds` and `models`.
+A transaction is judged by the same function in the mempool, in a proposal and in a final block, so the
+mempool rejects exactly what a block would. Every rejection has a stable code. The verbs themselves stand in
+`members` (gateways and consents), `rounds` and `models`.
 """
 
 from __future__ import annotations
@@ -98,9 +98,7 @@ def apply_block(state: State, block: Block) -> State:
         except DecodeError as error:
             raise Rejected("malformed", str(error)) from None
     if header != _header(state, after, header.time_ms, block.transactions):
-        raise Rejected(
-            "wrong_header", f"block {header.height}: a root or hash in the header is not what follows"
-        )
+        raise Rejected("wrong_header", f"block {header.height}: a root or hash in the header is not what follows")
     return replace(after, parent=header.digest)
 
 
@@ -127,9 +125,7 @@ def _check_nonce(state: State, tx: Transaction) -> None:
 def _check_signatures(state: State, tx: Transaction) -> None:
     if tx.sender:
         if not verify(tx.sender, tx.signature, TX_DOMAIN, tx.signed_bytes):
-            raise Rejected(
-                "bad_signature", f"the {tx.kind.name.lower()} is not signed by {tx.sender.hex()[:16]}"
-            )
+            raise Rejected("bad_signature", f"the {tx.kind.name.lower()} is not signed by {tx.sender.hex()[:16]}")
         return
     seats = [seal.seat for seal in tx.seals]
     if len(seats) != quorum(len(state.validators)) or seats != sorted(set(seats)):

@@ -20,7 +20,7 @@ from salus_chain.rpc import create_app
 from salus_chain.signing import FETCH_DOMAIN
 from salus_chain.state import Release, Round
 from salus_chain.transactions import Receipt, TxId
-from salus_chain.views import Approval, ReleaseView, RoundView, Status, TaskView, TxStatus
+from salus_chain.views import Approval, GatewayView, ReleaseView, RoundView, Status, TaskView, TxStatus
 
 if TYPE_CHECKING:
     from salus_chain.node import Node
@@ -109,6 +109,12 @@ class NodeService:
             each.reason,
         )
 
+    def gateway(self, gateway: str) -> GatewayView | None:
+        known = self._node.ledger.state.gateways.get(gateway)
+        if known is None:
+            return None
+        return GatewayView(known.id, known.public_key, known.patients, known.revoked)
+
     async def take_update(self, data: bytes, signature: bytes) -> Receipt:
         return await self._node.clerk.take_update(data, signature)
 
@@ -117,18 +123,14 @@ class NodeService:
         gateway = self._node.store.uploader(digest)
         committed = gateway is not None or self._committed(digest)
         if committed and not self._may_read(gateway, digest, key, time_ms, signature):
-            raise Rejected(
-                "not_yours", "an update is served to validators, and to a gateway its own, by signature"
-            )
+            raise Rejected("not_yours", "an update is served to validators, and to a gateway its own, by signature")
         return await asyncio.to_thread(self._node.blobs.get, digest)
 
     def _committed(self, digest: bytes) -> bool:
         rounds = self._node.ledger.state.rounds.values()
         return any(commit.digest == digest for each in rounds for commit in each.commits)
 
-    def _may_read(
-        self, gateway: str | None, digest: bytes, key: bytes, time_ms: int, signature: bytes
-    ) -> bool:
+    def _may_read(self, gateway: str | None, digest: bytes, key: bytes, time_ms: int, signature: bytes) -> bool:
         state = self._node.ledger.state
         owner = state.gateways.get(gateway or "")
         known = key in state.validators or (owner is not None and key == owner.public_key)
@@ -157,9 +159,7 @@ class NodeService:
 def _release_view(release: Release) -> ReleaseView | None:
     if not release.version:
         return None
-    return ReleaseView(
-        release.version, release.blob_digest, release.model_sha256, release.settled_model_digest
-    )
+    return ReleaseView(release.version, release.blob_digest, release.model_sha256, release.settled_model_digest)
 
 
 class _Server(uvicorn.Server):

@@ -1,4 +1,4 @@
-"""What gateways, coordinators and hospitals sign, each as one call: transactions, and requests for their bytes."""
+"""What gateways, coordinators and hospitals sign, each as one call: transactions and requests for bytes."""
 
 from __future__ import annotations
 
@@ -60,9 +60,7 @@ def commit_tx(
     return sign_transaction(chain_id, signer, nonce, body)
 
 
-def enrol_tx(
-    chain_id: bytes, signer: Signer, nonce: int, gateway: str, public_key: bytes, patients: int
-) -> bytes:
+def enrol_tx(chain_id: bytes, signer: Signer, nonce: int, gateway: str, public_key: bytes, patients: int) -> bytes:
     return sign_transaction(chain_id, signer, nonce, Enrol(gateway, public_key, patients))
 
 

@@ -1,4 +1,4 @@
-"""The chain's state after a block: who takes part, each task's model, each task's latest round; and its root."""
+"""The chain's state after a block: who takes part, each task's model and latest round; and its root."""
 
 from __future__ import annotations
 
@@ -100,7 +100,10 @@ NO_RELEASE: Final = Release(0, bytes(32), bytes(32), bytes(32))
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task's shared model. `round` is the last one opened, 0 before the first; `sequence` counts approvals."""
+    """A task's shared model.
+
+    `round` is the last one opened, 0 before the first; `sequence` counts approvals.
+    """
 
     id: str
     round: int
@@ -160,7 +163,10 @@ class CommitEntry:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A task's latest round. Heights are 0 and digests empty until they happen; commits are sorted by gateway."""
+    """A task's latest round.
+
+    Heights are 0 and digests empty until they happen; commits are sorted by gateway.
+    """
 
     open: OpenRound
     status: RoundStatus

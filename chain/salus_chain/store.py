@@ -1,4 +1,4 @@
-"""The validator's database: final blocks, the state, and where things are; SQLite in WAL mode, every block synced.
+"""The validator's database: final blocks, the state, where things are; SQLite WAL, every block synced.
 
 The state is kept as a snapshot every few blocks, and rebuilt from it by executing the blocks after.
 """
@@ -22,14 +22,14 @@ from salus_chain.transactions import ApproveRelease, Kind, Settle, read_transact
 
 SNAPSHOT_BLOCKS: Final = 64
 SCHEMA: Final = """
-CREATE TABLE meta (chain_id BLOB NOT NULL);
-CREATE TABLE blocks (height INTEGER PRIMARY KEY, block BLOB NOT NULL, certificate BLOB NOT NULL);
-CREATE TABLE transactions (id BLOB PRIMARY KEY, height INTEGER NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE marks (kind INTEGER, task TEXT, number INTEGER, height INTEGER NOT NULL, position INTEGER NOT NULL,
+CREATE TABLE meta (chain_id BLOB NOT NULL); CREATE TABLE blocks (height INTEGER PRIMARY KEY, block BLOB NOT
+NULL, certificate BLOB NOT NULL); CREATE TABLE transactions (id BLOB PRIMARY KEY, height INTEGER NOT NULL,
+position INTEGER NOT NULL) WITHOUT ROWID; CREATE TABLE marks (kind INTEGER, task TEXT, number INTEGER, height
+INTEGER NOT NULL, position INTEGER NOT NULL,
     PRIMARY KEY (kind, task, number)) WITHOUT ROWID;
-CREATE TABLE rounds (task TEXT, number INTEGER, round BLOB NOT NULL, PRIMARY KEY (task, number)) WITHOUT ROWID;
-CREATE TABLE snapshot (id INTEGER PRIMARY KEY CHECK (id = 1), state BLOB NOT NULL);
-CREATE TABLE uploads (task TEXT, number INTEGER, gateway TEXT, digest BLOB NOT NULL,
+CREATE TABLE rounds (task TEXT, number INTEGER, round BLOB NOT NULL, PRIMARY KEY (task, number)) WITHOUT
+ROWID; CREATE TABLE snapshot (id INTEGER PRIMARY KEY CHECK (id = 1), state BLOB NOT NULL); CREATE TABLE
+uploads (task TEXT, number INTEGER, gateway TEXT, digest BLOB NOT NULL,
     PRIMARY KEY (task, number, gateway)) WITHOUT ROWID;
 CREATE INDEX uploads_by_digest ON uploads (digest);
 """
@@ -144,9 +144,7 @@ class Store:
     def add_upload(self, task: str, number: int, gateway: str, digest: bytes) -> None:
         """Remember, durably, whose update these bytes are."""
         with self._writing() as write:
-            write.execute(
-                "INSERT OR IGNORE INTO uploads VALUES (?, ?, ?, ?)", (task, number, gateway, digest)
-            )
+            write.execute("INSERT OR IGNORE INTO uploads VALUES (?, ?, ?, ?)", (task, number, gateway, digest))
 
     def uploader(self, digest: bytes) -> str | None:
         """The gateway whose update these bytes are; None when they are no update known here."""

@@ -1,4 +1,4 @@
-"""Constants of a .tflite model and how they were quantised, read with whichever LiteRT runtime is installed."""
+"""Constants of a .tflite and how they were quantised, read with whichever LiteRT runtime is installed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RUNTIMES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A quantised tensor: real = scale · (stored − zero point), a scale for all or one for each along `axis`."""
+    """A quantised tensor: real = scale · (stored − zero point), one scale, or one each along `axis`."""
 
     name: str
     stored: NDArray[np.integer]
@@ -31,7 +31,10 @@ class Constant:
 
 
 def read_constants(model: bytes, names: frozenset[str]) -> Mapping[str, Constant]:
-    """Those tensors of the model, by name. Raises Rejected `bad_model` when it cannot be read or lacks one."""
+    """Those tensors of the model, by name.
+
+    Raises Rejected `bad_model` when it cannot be read or lacks one.
+    """
     try:
         interpreter = _runtime().Interpreter(model_content=model, num_threads=1)
         details = [detail for detail in interpreter.get_tensor_details() if detail["name"] in names]
@@ -64,6 +67,4 @@ def _runtime() -> ModuleType:
             return import_module(name)
         except ModuleNotFoundError:
             continue
-    raise ConfigError(
-        f"no LiteRT runtime is installed to check a release with; pip install one of {RUNTIMES}"
-    )
+    raise ConfigError(f"no LiteRT runtime is installed to check a release with; pip install one of {RUNTIMES}")

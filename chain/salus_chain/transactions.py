@@ -1,9 +1,9 @@
 """Transactions: what each signer may ask of the chain, and how it is written and signed.
 
-A transaction is the canonical array [chain id, kind, sender, nonce, body, signatures]; its id is the SHA-256 of those
-bytes. One with a single signer names that key as sender, counts its nonce up by one from 0, and has one signature
-over the first five fields. One of a quorum has an empty sender and nonce 0; each validator signs the *statement*
-(chain id, validator set, kind, body), and the signatures stand sorted by seat.
+A transaction is the canonical array [chain id, kind, sender, nonce, body, signatures]; its id is the SHA-256
+of those bytes. One with a single signer names that key as sender, counts its nonce up by one from 0, and has
+one signature over the first five fields. One of a quorum has an empty sender and nonce 0; each validator
+signs the *statement* (chain id, validator set, kind, body), and the signatures stand sorted by seat.
 """
 
 from __future__ import annotations
@@ -67,9 +67,7 @@ class Enrol:
     @classmethod
     def read(cls, value: Value) -> Enrol:
         gateway, key, patients = fields(value, 3, "enrol")
-        return cls(
-            identifier(gateway, "gateway"), octets(key, "public_key", 33), integer(patients, "patients")
-        )
+        return cls(identifier(gateway, "gateway"), octets(key, "public_key", 33), integer(patients, "patients"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +120,8 @@ class Withdraw:
 class OpenRound:
     """A coordinator opens a round of a task.
 
-    `variables` are names of the task's layout in flat order; `parameters` are sorted by name; `norm_bound` is the
-    L2 bound C as an integer at 2^-24; deadlines are Unix milliseconds.
+    `variables` are names of the task's layout in flat order; `parameters` are sorted by name; `norm_bound` is
+    the L2 bound C as an integer at 2^-24; deadlines are Unix milliseconds.
     """
 
     task: str
@@ -246,7 +244,10 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """What a quorum recomputed from a closed round's updates. `commits_root` is `commit_set_root` of its commits."""
+    """What a quorum recomputed from a closed round's updates.
+
+    `commits_root` is `commit_set_root` of its commits.
+    """
 
     task: str
     round: int
@@ -340,9 +341,7 @@ class ApproveRelease:
         )
 
 
-Body: TypeAlias = (
-    Enrol | Revoke | Consent | Withdraw | OpenRound | Commit | Settle | ApproveModel | ApproveRelease
-)
+Body: TypeAlias = Enrol | Revoke | Consent | Withdraw | OpenRound | Commit | Settle | ApproveModel | ApproveRelease
 Statement: TypeAlias = Settle | ApproveModel | ApproveRelease
 
 BODIES: Final[dict[Kind, type[Body]]] = {
@@ -377,7 +376,10 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """A decoded transaction with its own bytes. `signature` is empty for a quorum's, `seals` for the others."""
+    """A decoded transaction with its own bytes.
+
+    `signature` is empty for a quorum's, `seals` for the others.
+    """
 
     chain_id: bytes
     kind: Kind
@@ -430,10 +432,8 @@ def statement_bytes(chain_id: bytes, validators: Iterable[bytes], body: Statemen
     return encode((chain_id, set_hash(tuple(validators)), int(KINDS[type(body)]), body.value()))
 
 
-def quorum_transaction(
-    chain_id: bytes, body: Statement, signatures: Mapping[int, bytes], count: int
-) -> bytes:
-    """The bytes of a quorum's transaction from the `count` lowest seats of `signatures` (seat to signature)."""
+def quorum_transaction(chain_id: bytes, body: Statement, signatures: Mapping[int, bytes], count: int) -> bytes:
+    """The bytes of a quorum's transaction, from the `count` lowest seats of `signatures` (by seat)."""
     seals = tuple((seat, signatures[seat]) for seat in sorted(signatures)[:count])
     return encode((chain_id, int(KINDS[type(body)]), b"", 0, body.value(), seals))
 

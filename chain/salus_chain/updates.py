@@ -26,7 +26,10 @@ MODEL_TAG: Final = b"salus/model"
 
 @dataclass(frozen=True, slots=True)
 class UpdateHeader:
-    """What an update is of. `weight` counts the gateway's patients that took part; `d` is the body's length."""
+    """What an update is of.
+
+    `weight` counts the gateway's patients that took part; `d` is the body's length.
+    """
 
     chain_id: bytes
     task: str

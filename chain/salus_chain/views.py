@@ -1,4 +1,4 @@
-"""What a validator tells about itself and the chain, as JSON: byte strings are written `0x` and hexadecimal."""
+"""What a validator tells about itself and the chain, as JSON; byte strings are `0x` and hexadecimal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class TxStatus:
-    """What became of a transaction. `height` is 0 unless it is final; code and reason say why it was dropped."""
+    """What became of a transaction.
+
+    `height` is 0 unless it is final; code and reason say why it was dropped.
+    """
 
     status: TxStatusName
     height: int = 0
@@ -60,10 +63,21 @@ class TaskView:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayView:
+    """A gateway as its hospital enrolled it."""
+
+    gateway: str
+    public_key: bytes
+    patients: int
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RoundView:
     """One round, with its commits by gateway id.
 
-    `missing` lists committed updates that the validator asked does not hold; `reason` says why a round expired.
+    `missing` lists committed updates that the validator asked does not hold; `reason` says why a round
+    expired.
     """
 
     task: str
@@ -100,7 +114,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class ApprovedRelease:
-    """A release whose approval's proof was checked: a serialised SignedManifest and the .tflite that it names."""
+    """A release whose approval's proof was checked: a serialised SignedManifest and its .tflite."""
 
     version: int
     signed_manifest: bytes
@@ -110,7 +124,7 @@ class ApprovedRelease:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One validator's answer to a candidate: the body it states (canonical CBOR), and its signature over that."""
+    """One validator's answer to a candidate: the body it states (canonical CBOR), and its signature."""
 
     seat: int
     kind: int
@@ -120,7 +134,8 @@ class Approval:
 
 def to_json(view: object) -> bytes:
     """A dataclass, with its byte strings as `0x…`."""
-    return json.dumps(asdict(view), default=_hexadecimal, separators=(",", ":")).encode()  # type: ignore[call-overload]
+    fields = asdict(view)  # type: ignore[call-overload]
+    return json.dumps(fields, default=_hexadecimal, separators=(",", ":")).encode()
 
 
 def from_json(data: bytes, kind: type[T]) -> T:

@@ -1,12 +1,15 @@
 """The vote log: what this validator ever signed at its latest height, on disk before it is sent.
 
-A record is length and CRC-32 of the payload (two big-endian uint32), then the payload: canonical CBOR
-[type, height, round, message]. The same slot (type, height, round) always gives the stored message; a vote for an
-earlier height than the log's latest is refused. A log that is gone is not made again: its validator could vote twice.
+A record is length and CRC-32 of the payload (two big-endian uint32), then the payload: canonical CBOR [type,
+height, round, message]. The same slot (type, height, round) always gives the stored message; a vote for an
+earlier height than the log's latest is refused. A log that is gone is not made again: its validator could
+vote twice.
 """
 
 from __future__ import annotations
 
+import fcntl
+import io
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -16,7 +19,7 @@ from zlib import crc32
 
 from salus_chain.codec import decode, encode, fields, integer, octets
 from salus_chain.consensus import Vote
-from salus_chain.durable import sync_folder, write_durably
+from salus_chain.durable import write_durably
 from salus_chain.errors import ConfigError, DecodeError, Rejected
 
 HEAD: Final = struct.Struct(">II")
@@ -26,12 +29,12 @@ Slot = tuple[int, int, int]  # height, round, type
 
 
 class VoteLog:
-    """An open log. Only one process may hold it."""
+    """An open log. Only one process can hold it."""
 
     def __init__(self, path: Path, records: dict[Slot, bytes]) -> None:
         self._path = path
         self._records = records
-        self._file = path.open("ab", buffering=0)
+        self._file = _hold(path)
 
     @classmethod
     def create(cls, path: Path) -> None:
@@ -44,14 +47,12 @@ class VoteLog:
     def open(cls, path: Path) -> VoteLog:
         """Read the log back; a torn last record, which was never sent, is cut off.
 
-        Raises ConfigError: no log, or a damaged record before the last.
+        Raises ConfigError: no log, another process holds it, or a damaged record before the last.
         """
         try:
             data = path.read_bytes()
         except FileNotFoundError:
-            raise ConfigError(
-                f"{path}: the vote log is gone; this validator may have voted and must not vote again under its key"
-            ) from None
+            raise ConfigError(f"{path}: the vote log is gone; a validator that may have voted must not go on") from None
         records, end = {}, 0
         for slot, message, end in _read(data, path):  # noqa: B007  (the end of the last good record)
             records[slot] = message
@@ -94,11 +95,18 @@ class VoteLog:
     def _compact(self) -> None:
         """Keep only the latest height's records."""
         self._file.close()
-        write_durably(
-            self._path, b"".join(_record(slot, self._records[slot]) for slot in sorted(self._records))
-        )
-        self._file = self._path.open("ab", buffering=0)
-        sync_folder(self._path.parent)
+        write_durably(self._path, b"".join(_record(slot, self._records[slot]) for slot in sorted(self._records)))
+        self._file = _hold(self._path)
+
+
+def _hold(path: Path) -> io.FileIO:
+    file = io.FileIO(path, "ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise ConfigError(f"{path}: another process runs this validator") from None
+    return file
 
 
 def _record(slot: Slot, message: bytes) -> bytes:
@@ -118,9 +126,7 @@ def _read(data: bytes, path: Path) -> Iterator[tuple[Slot, bytes, int]]:
         if crc32(payload) != check:
             if end == len(data):
                 return
-            raise ConfigError(
-                f"{path}: the record at byte {start} is damaged; restore the disk, not a backup"
-            )
+            raise ConfigError(f"{path}: the record at byte {start} is damaged; restore the disk, not a backup")
         try:
             height, round_, type_, message = fields(decode(payload), 4, "vote record")
             slot = (integer(height, "height"), integer(round_, "round"), integer(type_, "type"))

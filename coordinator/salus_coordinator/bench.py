@@ -17,10 +17,10 @@ import msgspec
 import numpy as np
 import tomli_w
 from rich.table import Table
-from salus_edge.task import Task
 
 from salus_coordinator.errors import CoordinatorError
 from salus_coordinator.model.layers import features, initial, window_shape
+from salus_edge.task import Task
 
 ONE_THREAD: Final = {
     "OMP_NUM_THREADS": "1",

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from salus_edge.task import load_task
 
 from salus_coordinator.bench_litert import RATES, peak_mb, rate
 from salus_coordinator.model.keras_model import compile_sgd, dense_model, set_weights, whole_model
 from salus_coordinator.model.program import convert
+from salus_edge.task import load_task
 
 
 def measure(folder: Path, seconds: float) -> dict[str, float]:

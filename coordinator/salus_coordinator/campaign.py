@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from salus_chain.views import RoundView, TaskView
-
 from salus_coordinator.config import RoundPlan
 
 

@@ -8,7 +8,6 @@ from typing import Final, Literal
 from salus_chain.config import Config, beside, load
 from salus_chain.fixed import SCALE
 from salus_chain.layout import Group
-
 from salus_coordinator.errors import ConfigError
 
 Kind = Literal["calibration", "feature"]

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import httpx
+
 from salus_chain.approvals import RELEASE_DOMAIN
 from salus_chain.candidates import ReleaseCandidate
 from salus_chain.codec import decode, fields, octets
 from salus_chain.errors import DecodeError
 from salus_chain.keys import Signer
 from salus_chain.proto.release_pb2 import Manifest, SignedManifest
-
 from salus_coordinator.errors import CampaignError
 from salus_coordinator.order import Order
 

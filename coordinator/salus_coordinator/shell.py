@@ -20,7 +20,6 @@ from salus_chain.genesis import read_genesis
 from salus_chain.keys import PemSigner, Signer
 from salus_chain.transactions import OpenRound
 from salus_chain.updates import model_digest
-
 from salus_coordinator.campaign import (
     ApproveModel,
     Done,

@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
+
 from salus_chain import keys
 from salus_chain.approvals import RELEASE_DOMAIN
 from salus_chain.proto import release_pb2
-
 from salus_edge.errors import Refused
 from salus_edge.frontend.pipeline import manifest_frontend
 from salus_edge.task import Task
@@ -109,9 +109,7 @@ def golden_inputs(manifest: release_pb2.Manifest) -> NDArray[np.int8]:
     return np.frombuffer(b"".join(manifest.golden_inputs), np.int8).reshape(-1, *shape)
 
 
-def _run_goldens(
-    manifest: release_pb2.Manifest, model: bytes, run_golden: RunGolden, arena_limit: int
-) -> None:
+def _run_goldens(manifest: release_pb2.Manifest, model: bytes, run_golden: RunGolden, arena_limit: int) -> None:
     outputs = run_golden(model, golden_inputs(manifest), arena_limit)
     feature = next(golden for golden in manifest.goldens if golden.name == "feature")
     for index, (output, wanted) in enumerate(zip(outputs, feature.outputs, strict=True)):
@@ -127,8 +125,7 @@ def _check_form(manifest: release_pb2.Manifest) -> None:
     width = int(np.prod(manifest.output.shape, dtype=np.int64)) if manifest.output.shape else 0
     checks = {
         "kind and signer are a base release of the release key": (
-            manifest.kind == release_pb2.Manifest.BASE
-            and manifest.signer_role == release_pb2.Manifest.RELEASE_KEY
+            manifest.kind == release_pb2.Manifest.BASE and manifest.signer_role == release_pb2.Manifest.RELEASE_KEY
         ),
         "sha256 has 32 bytes": len(manifest.sha256) == 32,
         "input and output quantisations are such": _usable(manifest.input) and _usable(manifest.output),

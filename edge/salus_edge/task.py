@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from salus_chain.config import Config, load
 from salus_edge.errors import TaskError
 
@@ -21,7 +23,7 @@ class Block(Config, frozen=True):
     """One front end block: its name in `salus_edge.frontend` and its parameters."""
 
     block: str
-    parameters: dict[str, Parameter] = {}
+    parameters: dict[str, Parameter] = msgspec.field(default_factory=dict)
 
 
 class Layer(Config, frozen=True):

@@ -8,14 +8,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from salus_chain.client import ChainClient
-
 from salus.demo.people import Patient
 from salus.demo.prepare import Prepared
 from salus.demo.workspace import Arm
 from salus.errors import DemoError
 from salus.processes import salus_command
 from salus.report.facts import RoundFacts, Score, Traffic
+from salus_chain.client import ChainClient
 
 COMMAND_TIMEOUT_S = 120.0
 LABEL_PARTS = {(): "0 %", ("setup",): "20 %", ("setup", "diary"): "60 %"}

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from salus.demo.options import Options
+from salus.demo.people import Cast, cast
+from salus.demo.workspace import Arm, Workspace, arms, consent_of, write_gateway, write_toml, write_wearable
+from salus.errors import SalusError
+from salus.processes import free_ports
 from salus_chain.founding import init_chain
 from salus_chain.genesis import MIN_UPDATES, Genesis, Policy
 from salus_chain.keys import PemSigner
@@ -15,12 +20,6 @@ from salus_coordinator.data import load, people
 from salus_coordinator.data.sources import locate
 from salus_coordinator.tasks import find_task, task_of_data
 from salus_edge.task import Task
-
-from salus.demo.options import Options
-from salus.demo.people import Cast, cast
-from salus.demo.workspace import Arm, Workspace, arms, consent_of, write_gateway, write_toml, write_wearable
-from salus.errors import SalusError
-from salus.processes import free_ports
 
 MARK: Final = ".salus-demo"
 FEDERATION: Final = "demo"

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import tomli_w
-from salus_chain.genesis import Genesis
 
 from salus.demo.people import Cast, Patient
+from salus_chain.genesis import Genesis
 
 START_MS: Final = (
     1_767_225_600_000  # 2026-01-01: the recordings carry no date, the wearables' clocks need one

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from salus_hil.virtual.engine import tflm_available
 
 from salus.report.facts import Facts
-from salus_hil.virtual.engine import tflm_available
 
 
 @dataclass(frozen=True)
 class SmallRun:
-    """The folder that a demo of 2 patients, 2 gateways, 4 validators and 2 rounds left, and how long it took."""
+    """What a demo of 2 patients, 2 gateways, 4 validators and 2 rounds left, and how long it took."""
 
     folder: Path
     facts: Facts

@@ -45,7 +45,7 @@ def updates(run: SmallRun, task: str, number: int) -> list[tuple[int, list[int]]
 
 
 def clipped_mean(files: list[tuple[int, list[int]]]) -> list[int]:
-    """The rule again, with fractions: each update scaled to the norm bound, then the weighted mean, half to even."""
+    """The rule again, with fractions: updates scaled to the norm bound, then the mean, half to even."""
     clipped = []
     for weight, values in files:
         norm = int_sqrt(sum(value * value for value in values))

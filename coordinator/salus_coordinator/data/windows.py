@@ -9,12 +9,12 @@ from typing import Final
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from salus_edge.frontend.pipeline import cut
-from salus_edge.task import Task, Window
 
 from salus_coordinator.data.form import DataSet, Recording
 from salus_coordinator.data.split import Range
 from salus_coordinator.errors import DataError
+from salus_edge.frontend.pipeline import cut
+from salus_edge.task import Task, Window
 
 RATE_TOLERANCE: Final = 0.01
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from salus_edge.task import Task
 
 Floats = NDArray[np.float32]

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from salus_edge.task import Task
 
 from salus_coordinator.data.form import DataSet, Recording
 from salus_coordinator.data.sources import file_of, load
@@ -21,8 +20,10 @@ from salus_coordinator.errors import DataError, MissingTool
 from salus_coordinator.model import cache, package
 from salus_coordinator.model.pretrain import Recipe, pretrain
 from salus_coordinator.model.quantise import Reference
+from salus_edge.task import Task
 
-REFERENCE_WINDOWS: Final = 256
+REFERENCE_WINDOWS: Final = 512
+REFERENCE_HOP: Final = 8  # samples: a gate of 1 point needs a few hundred windows to be more than chance
 LATER: Final = 0.8  # the pre-training people's time after this is the reference set, never trained on
 
 
@@ -116,7 +117,7 @@ def _make(request: Request, chosen: tuple[str, ...], stages: Stages) -> package.
     with stages.stage("data", f"cutting windows of {len(chosen)} people of {request.data}"):
         earlier, later = training_pairs(load_for(request), chosen, task.window.samples)
         train = labelled(task, earlier, recipe.hop, recipe.margin)
-        reference = reference_of(labelled(task, later))
+        reference = reference_of(labelled(task, later, REFERENCE_HOP))
     with stages.stage("import", "importing TensorFlow"):
         convert = _converter()
     with stages.stage("convert", "compiling the training program"):

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import salus_edge
-from salus_edge.task import Task
 
 import salus_coordinator
+import salus_edge
 from salus_coordinator.model.pretrain import Recipe
+from salus_edge.task import Task
 
 VERSIONED: Final = ("tensorflow", "ai-edge-litert", "tflite-micro", "numpy")
 CODE: Final = ("model", "data")  # folders of this package whose code decides what a package holds

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
-from salus_edge.task import Task
 
 from salus_coordinator.model.layers import CLIP, Row, features, layout, rows, window_shape
+from salus_edge.task import Task
 
 
 def whole_model(task: Task) -> Any:

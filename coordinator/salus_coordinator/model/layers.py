@@ -10,10 +10,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from salus_chain.layout import Group, Layout, Variable
-from salus_edge.task import Layer, Task
 
+from salus_chain.layout import Group, Layout, Variable
 from salus_coordinator.errors import ModelError
+from salus_edge.task import Layer, Task
 
 CLIP: Final = 6.0  # base activations stay in [0, 6]: a fixed feature scale, and ReLU6 on the device
 

@@ -8,12 +8,12 @@ from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
+
 from salus_chain.layout import Layout
 from salus_chain.proto import release_pb2 as pb
-from salus_edge.task import Parameter, Task
-
 from salus_coordinator.model.layers import features, window_shape
 from salus_coordinator.model.quantise import Quantised, Reference, feature_scale
+from salus_edge.task import Parameter, Task
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,15 @@ import msgspec
 import numpy as np
 import tomli_w
 from numpy.typing import NDArray
+
 from salus_chain.fixed import to_fixed, to_float
 from salus_chain.layout import Layout
 from salus_chain.updates import model_digest
-from salus_edge.task import Task, load_task
-
 from salus_coordinator.errors import ModelError
 from salus_coordinator.model.layers import layout, rows
 from salus_coordinator.model.manifest import Origin, base_manifest, reference_digest
 from salus_coordinator.model.quantise import Quantised, Reference, quantise
+from salus_edge.task import Task, load_task
 
 FILES: Final = (
     "task.toml", "layout.json", "program.tflite", "model.i32", "base.tflite", "manifest.pb",

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from salus_edge.task import Task
 
 from salus_coordinator.data.windows import Labelled
 from salus_coordinator.model.augment import Augmentation, augment
 from salus_coordinator.model.layers import initial
 from salus_coordinator.model.runner import Runner
+from salus_edge.task import Task
 
 Floats = NDArray[np.float32]
 Progress = Callable[[int, int, float], None]  # (step, steps, loss)

@@ -16,9 +16,9 @@ import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tensorflow as tf
-from salus_edge.task import Task
 
 from salus_coordinator.model.layers import CLIP, Row, features, layout, rows, window_shape
+from salus_edge.task import Task
 
 RATES: Final = ("lr_shared", "lr_personal", "momentum", "weight_decay", "mu")
 

@@ -10,11 +10,11 @@ from threading import Lock
 import numpy as np
 import uvicorn
 from fastapi import FastAPI, Request, Response
+
 from salus_chain.codec import encode
 from salus_chain.errors import DecodeError
 from salus_chain.fixed import to_float
 from salus_chain.updates import model_digest
-
 from salus_coordinator.errors import ModelError
 from salus_coordinator.model import package
 from salus_coordinator.model.manifest import Origin, base_manifest

@@ -6,9 +6,8 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final
 
-from salus_edge.task import Task, load_task
-
 from salus_coordinator.errors import ConfigError
+from salus_edge.task import Task, load_task
 
 SHIPPED: Final[dict[str, str]] = {"exercise": "watch", "fall": "weda_fall", "activity": "hapt"}
 LATER: Final[dict[str, str]] = {

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from salus_chain.proto import release_pb2
 
+from salus_chain.proto import release_pb2
 from salus_edge.errors import Refused, TaskError
 from salus_edge.frontend import windows as cutting
 from salus_edge.frontend.blocks import build

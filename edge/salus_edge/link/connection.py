@@ -25,7 +25,7 @@ IN_FLIGHT: Final = 64
 log = structlog.get_logger(__name__)
 
 
-class NotConnected(EdgeError):  # noqa: N818 -- named after the state, as Refused is
+class NotConnected(EdgeError):
     """The broker did not confirm; whoever published keeps the packet and sends it again."""
 
 

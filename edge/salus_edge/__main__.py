@@ -1,0 +1,5 @@
+"""`python -m salus_edge` is `salus gateway`."""
+
+from salus_edge.cli import app
+
+app()

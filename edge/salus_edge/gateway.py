@@ -1,0 +1,230 @@
+"""The gateway process: MQTT to the wearables, the store, the chain; one TaskGroup, ended by SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+import time
+from typing import Final
+
+import structlog
+
+from salus_chain.client import ChainClient
+from salus_chain.keys import PemSigner
+from salus_edge import bases, relay
+from salus_edge.calibration import command_for
+from salus_edge.config import Patient, Settings
+from salus_edge.downlink import Downlink
+from salus_edge.errors import Refused
+from salus_edge.follower import Follower
+from salus_edge.intake import Arrival, Expectation, Outcome, acknowledgement, store
+from salus_edge.learner import Learner
+from salus_edge.link import (
+    UPWARD,
+    BootCounter,
+    Connection,
+    FeatureBatch,
+    derive_keys,
+    open_packet,
+    parse,
+    topic,
+)
+from salus_edge.link.release_sender import Transfer
+from salus_edge.predictor import Predictor
+from salus_edge.proto import link_pb2
+from salus_edge.rounds import Participant
+from salus_edge.store import Database, models, windows
+from salus_edge.store.models import StoredRelease
+
+QUEUE: Final = 256
+BATCH: Final = 64
+LOST: Final = b"lost"
+RETENTION_LOOK_S: Final = 3_600.0
+RELAY_LOOK_S: Final = 1.0
+LABEL_PAUSE_S: Final = 2.0
+DISK_PAUSE_S: Final = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Gateway:
+    """One gateway over its open store."""
+
+    def __init__(self, settings: Settings, database: Database, boot: int) -> None:
+        federation, chain_id = settings.genesis.federation, settings.genesis.chain_id
+        self.settings, self.database = settings, database
+        self.learner, self.predictor = Learner(settings, database), Predictor(settings, database)
+        self._patients = {each.device: each for each in settings.patients}
+        self._keys = {each.device: derive_keys(each.link_secret, chain_id, each.device) for each in settings.patients}
+        subscriptions = [topic(federation, device, kind) for device in self._patients for kind in UPWARD]
+        self._connection = Connection(settings.mqtt_url, f"salus-gateway-{settings.gateway}", subscriptions)
+        down = {device: keys.down for device, keys in self._keys.items()}
+        self._downlink = Downlink(self._connection.publish, federation, down, boot)
+        self._arrivals: asyncio.Queue[Arrival] = asyncio.Queue(QUEUE)
+        self._peers = dict.fromkeys(self._patients, relay.Peer())
+        self._labelled = asyncio.Event()
+        self._offer_now = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set. Raises whatever ends one of the tasks."""
+        self._forget_windows()
+        client = ChainClient(self.settings.genesis, self.settings.validators)
+        signer = PemSigner.load(self.settings.key)
+        async with client, asyncio.TaskGroup() as group:
+            participant = Participant(client, signer, self.learner)
+            follower = Follower(client, self.learner, participant, group, self._changed)
+            jobs = {
+                "link": self._connection.run(self._receive),
+                "intake": self._take_in(),
+                "chain": follower.run(),
+                "relay": self._relay(),
+                "labels": self._refit_after_labels(),
+                "retention": self._retain(),
+            }
+            tasks = [group.create_task(job, name=name) for name, job in jobs.items()]
+            log.info("running", gateway=self.settings.gateway, patients=len(self._patients))
+            await stop.wait()
+            log.info("stopping")
+            for task in [*tasks, *participant.tasks]:
+                task.cancel()
+
+    async def _receive(self, where: str, payload: bytes) -> None:
+        """One message from the broker, who is trusted for nothing."""
+        try:
+            address = parse(where)
+            patient = self._patients[address.device]
+            if address.kind == "state" and payload == LOST:
+                self._peers[address.device] = relay.on_lost(self._peers[address.device])
+                return
+            packet = open_packet(self._keys[address.device].up, where, payload)
+        except (Refused, KeyError) as error:
+            log.warning("refused", topic=where, why=str(error))
+            return
+        await self._arrivals.put(Arrival(patient, address.kind, packet))
+
+    async def _take_in(self) -> None:
+        while True:
+            batch = [await self._arrivals.get()]
+            while len(batch) < BATCH and not self._arrivals.empty():
+                batch.append(self._arrivals.get_nowait())
+            try:
+                outcomes = await asyncio.to_thread(store, self.database, batch, self._expectation(), _now_ms())
+            except sqlite3.Error as error:  # not acknowledged, so the wearables send it again
+                log.error("not_stored", packets=len(batch), why=str(error))
+                await asyncio.sleep(DISK_PAUSE_S)
+                continue
+            for device in dict.fromkeys(each.arrival.patient.device for each in outcomes):
+                own = [each for each in outcomes if each.arrival.patient.device == device]
+                await self._downlink.send(device, "ack", acknowledgement(own))
+            for outcome in outcomes:
+                await self._react(outcome)
+
+    async def _react(self, outcome: Outcome) -> None:
+        patient, content = outcome.arrival.patient, outcome.content
+        if outcome.code:
+            log.info("packet", device=patient.device, kind=outcome.arrival.kind, code=outcome.code)
+        match content:
+            case FeatureBatch() if outcome.code == "":
+                await asyncio.to_thread(self.predictor.predict, patient.patient, content, _now_ms())
+            case link_pb2.State():
+                await self._on_state(patient, content)
+            case link_pb2.Event():
+                await self._on_event(patient, content)
+            case tuple():
+                self._labelled.set()
+
+    async def _on_state(self, patient: Patient, state: link_pb2.State) -> None:
+        command = command_for(self.database, patient, state, self.settings.retention_ms)
+        if command is not None:
+            await self._downlink.send(patient.device, "command", command)
+        await self._send(
+            patient.device, relay.on_state(self._peers[patient.device], state, self._transfer(), _now_ms())
+        )
+
+    async def _on_event(self, patient: Patient, event: link_pb2.Event) -> None:
+        if event.kind != link_pb2.Event.RELEASE:
+            log.info("event", device=patient.device, kind=link_pb2.Event.Kind.Name(event.kind), code=event.code)
+            return
+        said, transfer = event.release, self._transfer()
+        if said.progress == link_pb2.ReleaseStatus.REFUSED:
+            log.warning("release_refused", device=patient.device, version=said.version, code=said.code)
+        await self._send(patient.device, relay.on_status(self._peers[patient.device], said, transfer, _now_ms()))
+
+    async def _send(self, device: str, step: relay.Step) -> None:
+        self._peers[device] = step.peer
+        for message in step.messages:
+            if not await self._downlink.send(device, "release", message):
+                return
+
+    async def _relay(self) -> None:
+        """Offer a new release to all who are online, and again where an answer is overdue."""
+        while True:
+            try:
+                async with asyncio.timeout(RELAY_LOOK_S):
+                    await self._offer_now.wait()
+            except TimeoutError:
+                pass
+            fresh = self._offer_now.is_set()
+            self._offer_now.clear()
+            for device in self._patients:
+                decide = relay.offer if fresh else relay.on_time
+                await self._send(device, decide(self._peers[device], self._transfer(), _now_ms()))
+
+    async def _refit_after_labels(self) -> None:
+        while True:
+            await self._labelled.wait()
+            await asyncio.sleep(LABEL_PAUSE_S)  # labels come in groups
+            self._labelled.clear()
+            for arm in self.settings.arms:
+                base = bases.current(self.database, self.settings, arm.task).base
+                await asyncio.to_thread(self.learner.refit_arm, arm, base)
+            self.predictor.forget()
+
+    async def _retain(self) -> None:
+        while True:
+            await asyncio.sleep(RETENTION_LOOK_S)
+            await asyncio.to_thread(windows.forget, self.database, _now_ms() - self.settings.retention_ms)
+
+    def _forget_windows(self) -> None:
+        """What is past its time, or came under a consent that the configuration no longer names."""
+        windows.forget(self.database, _now_ms() - self.settings.retention_ms)
+        for each in self.settings.patients:
+            windows.forget_patient(self.database, each.patient, each.consent)
+
+    def _expectation(self) -> Expectation:
+        base = bases.current(self.database, self.settings, self.settings.arms[0].task).base
+        return Expectation(self.settings, self.predictor.window_shape, self.predictor.features_per_window, base)
+
+    def _transfer(self) -> Transfer | None:
+        found = models.releases(self.database, self.settings.arms[0].task)
+        return Transfer(found[-1].signed_manifest, found[-1].model) if found else None
+
+    def _changed(self, release: StoredRelease | None) -> None:
+        self.predictor.forget()
+        if release is not None:
+            self._offer_now.set()
+
+
+def run(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT. Raises ConfigError: key, store or boot counter cannot be used."""
+    first = not settings.store.exists()
+    with Database(settings.store) as database:
+        counter = (
+            BootCounter.create(settings.boot_counter)
+            if first and not settings.boot_counter.exists()
+            else BootCounter(settings.boot_counter)
+        )
+        asyncio.run(_main(Gateway(settings, database, counter.next())))
+
+
+async def _main(gateway: Gateway) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    await gateway.run(stop)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,71 @@
+"""Features by the base that made them; those of two bases never meet in one array."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from salus_edge.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """Features of one patient and base, by time: `start_ms`, `end_ms` int64 (n,), `values` int8 (n, F)."""
+
+    start_ms: NDArray[np.int64]
+    end_ms: NDArray[np.int64]
+    values: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.start_ms)
+
+
+def add(
+    cursor: sqlite3.Connection,
+    patient: str,
+    base: bytes,
+    version: int,
+    features: Features,
+    aux: Sequence[bytes],
+    origin: str,
+) -> None:
+    """Keep features; one of the same patient, base and start stays as it was."""
+    cursor.executemany(
+        "INSERT OR IGNORE INTO features VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (patient, base, int(start), int(end), version, values.tobytes(), extra, origin)
+            for start, end, values, extra in zip(features.start_ms, features.end_ms, features.values, aux, strict=True)
+        ],
+    )
+
+
+def read(database: Database, patient: str, base: bytes, since_ms: int = 0) -> Features:
+    """All features of one patient and base from `since_ms` on."""
+    rows = database.rows(
+        "SELECT start_ms, end_ms, content FROM features "
+        "WHERE patient = ? AND base = ? AND start_ms >= ? ORDER BY start_ms",
+        (patient, base, since_ms),
+    )
+    return Features(
+        np.array([row[0] for row in rows], np.int64),
+        np.array([row[1] for row in rows], np.int64),
+        np.array([np.frombuffer(row[2], np.int8) for row in rows], np.int8).reshape(len(rows), -1)
+        if rows
+        else np.empty((0, 0), np.int8),
+    )
+
+
+def starts(database: Database, patient: str, base: bytes) -> frozenset[int]:
+    """The start times of the stored features."""
+    found = database.rows("SELECT start_ms FROM features WHERE patient = ? AND base = ?", (patient, base))
+    return frozenset(int(row[0]) for row in found)
+
+
+def count(database: Database, patient: str) -> int:
+    """How many features of all bases are stored."""
+    found = database.row("SELECT COUNT(*) FROM features WHERE patient = ?", (patient,))
+    return 0 if found is None else int(found[0])

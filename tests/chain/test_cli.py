@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from salus_chain.cli import app
+from salus_chain.errors import ConfigError
+from salus_chain.founding import init_chain
+from salus_chain.genesis import read_genesis, write_genesis
+from salus_chain.node import load_node
+from salus_chain.validator import GatewaySeat, ValidatorConfig, read_validator, write_validator
+from tests.chain.federation import signer
+from tests.chain.test_proofs import PROOF, F
+
+RUN = CliRunner()
+
+
+@pytest.mark.parametrize("command", ["init", "run", "status", "proof", "verify"])
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    result = RUN.invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert f"Example: salus chain {command}" in " ".join(result.output.split())
+
+
+def test_init_makes_a_federation_ready_to_run_and_never_replaces_one(tmp_path: Path) -> None:
+    result = RUN.invoke(app, ["init", str(tmp_path / "fed"), "--validators", "7", "--base-port", "9100"])
+    assert result.exit_code == 0, result.output
+    genesis = read_genesis(tmp_path / "fed" / "genesis.toml")
+    assert len(genesis.validators) == 7 and genesis.validators[6].url == "http://127.0.0.1:9113"
+    assert genesis.chain_id.hex() in result.output and "2 may fail" in result.output
+    config = read_validator(tmp_path / "fed" / "validator-3.toml")
+    assert (config.name, config.tasks) == ("hospital-3", ("*",))
+    again = RUN.invoke(app, ["init", str(tmp_path / "fed")])
+    assert isinstance(again.exception, ConfigError)
+
+
+def test_verify_exits_0_for_a_proof_and_1_with_the_reason_for_a_damaged_one(tmp_path: Path) -> None:
+    write_genesis(tmp_path / "genesis.toml", F.genesis)
+    (tmp_path / "proof.cbor").write_bytes(PROOF)
+    command = ["verify", str(tmp_path / "proof.cbor"), "--genesis", str(tmp_path / "genesis.toml")]
+    result = RUN.invoke(app, command)
+    assert result.exit_code == 0 and "The settlement holds." in result.output
+    damaged = bytearray(PROOF)
+    damaged[len(damaged) // 2] ^= 4
+    (tmp_path / "proof.cbor").write_bytes(bytes(damaged))
+    result = RUN.invoke(app, command)
+    assert result.exit_code == 1 and "FAILED" in result.output and "holds" not in result.output
+    (tmp_path / "proof.cbor").unlink()
+    assert isinstance(RUN.invoke(app, command).exception, ConfigError)
+
+
+def test_status_exits_1_when_nobody_answers(tmp_path: Path) -> None:
+    founded = init_chain(tmp_path / "fed", base_port=9)
+    result = RUN.invoke(app, ["status", "--genesis", str(founded.genesis_path)])
+    assert result.exit_code == 1 and "0 of 4 validators answer" in result.output
+
+
+def test_the_configuration_is_read_back_and_an_unknown_key_refused(tmp_path: Path) -> None:
+    seat = GatewaySeat(id="gateway-1", public_key=signer(5).public_key.hex(), patients=2)
+    config = ValidatorConfig(name="ward", tasks=("fall", "activity.*"), gateways=(seat,))
+    path = tmp_path / "validator.toml"
+    write_validator(path, config)
+    assert read_validator(path) == config
+    path.write_text(path.read_text().replace("patients = 2", "patients = 2\nbeds = 3"))
+    with pytest.raises(ConfigError, match="beds"):
+        read_validator(path)
+    write_validator(path, ValidatorConfig(name="ward", gateways=(GatewaySeat(id="g", public_key="0", patients=1),)))
+    with pytest.raises(ConfigError, match=r"gateways\.g\.public_key"):
+        read_validator(path)
+
+
+async def test_a_validator_refuses_to_start_with_what_is_wrong(tmp_path: Path) -> None:
+    founded = init_chain(tmp_path / "fed", base_port=9200)
+    path = founded.validators[0]
+    text = founded.genesis_path.read_text()
+    founded.genesis_path.write_text(text.replace("127.0.0.1:9200", "0.0.0.0:9200"))
+    with pytest.raises(ConfigError, match="no TLS yet"):
+        load_node(path)
+    founded.genesis_path.write_text(text.replace('federation = "salus"', 'federation = "other"'))
+    with pytest.raises(ConfigError, match="belongs to chain"):
+        load_node(path)
+    founded.genesis_path.write_text(text)
+    (tmp_path / "fed" / "validator-0" / "votes.log").unlink()
+    with pytest.raises(ConfigError, match="the vote log is gone"):
+        load_node(path)
+    path.write_text(path.read_text().replace("validator-0.pem", "release.pem"))
+    with pytest.raises(ConfigError, match="has no seat"):
+        load_node(path)
