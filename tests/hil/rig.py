@@ -15,12 +15,23 @@ import msgspec
 import numpy as np
 import tomli_w
 from cryptography.hazmat.primitives.asymmetric import ec
+
 from salus_chain.keys import KeySigner
 from salus_chain.proto.release_pb2 import Golden, Manifest, Quantisation
 from salus_coordinator.data import DataSet, Recording, Span
 from salus_edge.frontend import cut, manifest_frontend, quantise
-from salus_edge.link import Connection, FeatureBatch, Label, Sealer, WindowBatch, decode_labels, derive_keys
-from salus_edge.link import open_packet, parse, topic
+from salus_edge.link import (
+    Connection,
+    FeatureBatch,
+    Label,
+    Sealer,
+    WindowBatch,
+    decode_labels,
+    derive_keys,
+    open_packet,
+    parse,
+    topic,
+)
 from salus_edge.link.release_sender import Transfer, next_messages
 from salus_edge.proto.link_pb2 import Ack, Calibrate, Command, Event, Range, ReleaseStatus, State
 from salus_edge.release import sign_manifest
@@ -261,5 +272,3 @@ class Gateway:
 
 def signed_transfer(manifest: bytes, model: bytes) -> Transfer:
     return Transfer(sign_manifest(manifest, SIGNER), model)
-
-
