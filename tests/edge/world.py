@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +30,10 @@ START_MS = 1_767_225_600_000
 ROWS = 60  # labelled windows of each source
 
 
-def write_world(folder: Path, package: Path, broker: str = "mqtt://127.0.0.1:1", **changes: object) -> Path:
-    """gateway.toml and all that it names; `changes` replace top-level keys."""
+def write_world(
+    folder: Path, package: Path, broker: str = "mqtt://127.0.0.1:1", changes: Mapping[str, object] | None = None
+) -> Path:
+    """gateway.toml and all that it names; `changes` replace top-level keys. Keys that exist stay."""
     keys = folder / "keys"
     if not (keys / "hospital.pem").exists():
         names = ("hospital", "coordinator", "release", "gateway")
@@ -67,7 +69,7 @@ def write_world(folder: Path, package: Path, broker: str = "mqtt://127.0.0.1:1",
         "arms": [{"task": "wave", "labels": ["setup"]}, {"task": "wave-60", "labels": ["setup", "diary"]}],
     }
     path = folder / "gateway.toml"
-    path.write_text(tomli_w.dumps({**content, **changes}))
+    path.write_text(tomli_w.dumps({**content, **(changes or {})}))
     return path
 
 
