@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     )
     from salus_chain.views import (
         ApprovedRelease,
+        GatewayView,
         ReleaseView,
         RoundView,
         Settlement,
@@ -58,6 +59,7 @@ __all__ = [
     "DecodeError",
     "Founded",
     "GatewaySeat",
+    "GatewayView",
     "Genesis",
     "Layout",
     "ModelCandidate",
@@ -122,7 +124,7 @@ _HOMES: Final = {
         "update_digest",
     ),
     "validator": ("ConsentSeat", "GatewaySeat", "ValidatorConfig", "read_validator", "write_validator"),
-    "views": ("ApprovedRelease", "ReleaseView", "RoundView", "Settlement", "Status", "TaskView"),
+    "views": ("ApprovedRelease", "GatewayView", "ReleaseView", "RoundView", "Settlement", "Status", "TaskView"),
 }
 
 

@@ -31,7 +31,7 @@ from salus_chain.transactions import (
     sign_receipt,
     statement_bytes,
 )
-from salus_chain.updates import decode_model, decode_update, update_digest, verify_upload
+from salus_chain.updates import UpdateDigest, decode_model, decode_update, update_digest, verify_upload
 from salus_chain.views import Approval
 
 RETRY_S: Final = 0.5
@@ -178,12 +178,12 @@ class Clerk:
     async def _recompute(self, each: Round) -> settler.Recomputed | None:
         """None while bytes are missing that no validator gives."""
         model = await self.blob(each.model_before)
-        updates: dict[bytes, bytes] = {}
+        updates: dict[UpdateDigest, bytes] = {}
         urls = {seat.public_key: seat.url for seat in self._ledger.state.genesis.validators}
         for commit in each.commits:
             data = await self.blob(commit.digest, [urls[key] for key in commit.holders])
             if data is not None:
-                updates[commit.digest] = data
+                updates[UpdateDigest(commit.digest)] = data
         lacking = settler.missing(each, tuple(updates))
         if model is None or lacking:
             digests = [digest.hex()[:16] for digest in lacking]

@@ -50,6 +50,7 @@ from salus_chain.updates import decode_model, sign_upload, update_digest
 from salus_chain.views import (
     Approval,
     ApprovedRelease,
+    GatewayView,
     RoundView,
     Settlement,
     Status,
@@ -79,17 +80,30 @@ T = TypeVar("T")
 class ChainClient:
     """One federation's validators at `urls`, as an asynchronous context manager."""
 
-    def __init__(self, genesis: Genesis, urls: Sequence[str] = (), *, timeout_s: float = 10.0) -> None:
-        """`urls` defaults to those of the genesis; `timeout_s` bounds each request that does not wait."""
+    def __init__(
+        self,
+        genesis: Genesis,
+        urls: Sequence[str] = (),
+        *,
+        timeout_s: float = 10.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """`urls` defaults to those of the genesis; `timeout_s` bounds each request that does not wait.
+
+        `transport` carries the requests elsewhere than over the network, as in tests.
+        """
         self.genesis = genesis
         self._urls = tuple(url.rstrip("/") for url in urls or [each.url for each in genesis.validators])
         self._timeout_s = timeout_s
         self._first = 0  # the validator that answered last
+        self._transport = transport
         self._http: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=16)
-        self._http = httpx.AsyncClient(timeout=self._timeout_s, limits=limits, trust_env=False)
+        self._http = httpx.AsyncClient(
+            timeout=self._timeout_s, limits=limits, trust_env=False, transport=self._transport
+        )
         return self
 
     async def __aexit__(
@@ -148,6 +162,11 @@ class ChainClient:
         answer = await self._maybe("/round", {"task": task, "round": str(round)})
         return None if answer is None else from_json(answer, RoundView)
 
+    async def gateway(self, gateway: str) -> GatewayView | None:
+        """A gateway's enrolment; None when no hospital has enrolled it."""
+        answer = await self._maybe("/gateway", {"gateway": gateway})
+        return None if answer is None else from_json(answer, GatewayView)
+
     async def put_update(self, update: bytes, signer: Signer) -> tuple[Receipt, ...]:
         """Push an update to all validators; at least f+1 receipts that verify, sorted as a commit wants them.
 
@@ -162,18 +181,20 @@ class ChainClient:
         }
         receipts: dict[bytes, Receipt] = {}
         errors: list[ChainError] = []
-        while pending:
-            patience_s = None if len(receipts) < wanted else STRAGGLER_S
-            done, pending = await asyncio.wait(pending, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
-            for each in done:
-                try:
-                    receipt = each.result()
-                    receipts[receipt.public_key] = receipt
-                except ChainError as error:
-                    errors.append(error)
-            if not done:
-                break
-        await _cancel(pending)
+        try:
+            while pending:
+                patience_s = None if len(receipts) < wanted else STRAGGLER_S
+                done, pending = await asyncio.wait(pending, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+                if not done:
+                    break
+                for each in done:
+                    try:
+                        receipt = each.result()
+                        receipts[receipt.public_key] = receipt
+                    except ChainError as error:
+                        errors.append(error)
+        finally:
+            await _cancel(pending)
         if len(receipts) < wanted:
             raise _verdict(errors, f"{len(receipts)} of {wanted} receipts for update {digest.hex()[:16]}")
         return tuple(receipts[key] for key in sorted(receipts))

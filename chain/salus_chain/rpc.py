@@ -10,7 +10,7 @@ from salus_chain.codec import MAX_BYTES, encode
 from salus_chain.errors import DecodeError, Rejected
 from salus_chain.signing import KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER
 from salus_chain.transactions import MAX_TX_BYTES, Receipt
-from salus_chain.views import Approval, RoundView, Status, TaskView, TxStatus, to_json
+from salus_chain.views import Approval, GatewayView, RoundView, Status, TaskView, TxStatus, to_json
 
 MAX_WAIT_S: Final = 30.0
 BINARY: Final = "application/octet-stream"
@@ -27,6 +27,7 @@ class Service(Protocol):
     async def transaction(self, tx_id: bytes, timeout_s: float) -> TxStatus: ...
     def task(self, task: str) -> TaskView | None: ...
     def round(self, task: str, number: int) -> RoundView | None: ...
+    def gateway(self, gateway: str) -> GatewayView | None: ...
     async def take_update(self, data: bytes, signature: bytes) -> Receipt: ...
     async def blob(self, digest: bytes, key: bytes, time_ms: int, signature: bytes) -> bytes | None: ...
     async def approve(self, candidate: bytes) -> Approval: ...
@@ -73,6 +74,10 @@ def create_app(service: Service) -> FastAPI:
     @app.get("/round")
     async def round_(task: str, round: int) -> Response:
         return _found(service.round(task, round))
+
+    @app.get("/gateway")
+    async def gateway(gateway: str) -> Response:
+        return _found(service.gateway(gateway))
 
     @app.post("/updates")
     async def update(request: Request) -> Response:

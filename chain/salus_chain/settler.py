@@ -16,7 +16,7 @@ from salus_chain.keys import verify
 from salus_chain.models import layout
 from salus_chain.state import CommitEntry, Round, State, Task
 from salus_chain.transactions import STATEMENT_DOMAIN, Settle, statement_bytes
-from salus_chain.updates import UpdateHeader, aggregate_digest, decode_model, decode_update, encode_model
+from salus_chain.updates import UpdateDigest, UpdateHeader, aggregate_digest, decode_model, decode_update, encode_model
 from salus_chain.updates import model_digest as digest_of_model
 
 MAX_STATEMENTS: Final = 64  # bodies kept of rounds that are not settled here yet
@@ -31,13 +31,13 @@ class Recomputed:
     report: Report
 
 
-def recompute(task: Task, each: Round, model: bytes, updates: Mapping[bytes, bytes]) -> Recomputed:
+def recompute(task: Task, each: Round, model: bytes, updates: Mapping[UpdateDigest, bytes]) -> Recomputed:
     """Aggregate the committed updates (digest → file) onto the model file before.
 
     Raises DecodeError, or Rejected `wrong_update` when a file is not what its commit says.
     """
     shape = layout(task.layout_json)
-    rows = [_values(each, commit, updates[commit.digest]) for commit in each.commits]
+    rows = [_values(each, commit, updates[UpdateDigest(commit.digest)]) for commit in each.commits]
     weights = np.array([commit.weight for commit in each.commits], np.int64)
     names = [commit.gateway for commit in each.commits]
     combined, report = aggregate(each.open.rule, np.stack(rows), weights, names, each.open.norm_bound)

@@ -63,6 +63,16 @@ class TaskView:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayView:
+    """A gateway as its hospital enrolled it."""
+
+    gateway: str
+    public_key: bytes
+    patients: int
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RoundView:
     """One round, with its commits by gateway id.
 

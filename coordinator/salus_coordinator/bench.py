@@ -30,9 +30,7 @@ ONE_THREAD: Final = {
     "CUDA_VISIBLE_DEVICES": "",
 }
 BATCHES: Final = 16
-COMPARED: Final = (
-    "Keras 3 (TensorFlow) fit and train_on_batch, same model, batches and SGD with momentum, one core"
-)
+COMPARED: Final = "Keras 3 (TensorFlow) fit and train_on_batch, same model, batches and SGD with momentum, one core"
 
 Figures = dict[str, float | str | int]
 
@@ -61,9 +59,7 @@ def gateway(task: Task, seconds: float) -> Figures:
 
 def table(figures: Figures) -> Table:
     """Steps/s side by side; what was compared stands in the title."""
-    made = Table(
-        title=f"Training on a gateway, task {figures['task']}, batch {figures['batch']}", title_justify="left"
-    )
+    made = Table(title=f"Training on a gateway, task {figures['task']}, batch {figures['batch']}", title_justify="left")
     made.caption = f"compared with {figures['compared_with']}"
     for heading in (
         "SGD steps/s",
@@ -102,9 +98,7 @@ def _inputs(task: Task, folder: Path) -> None:
 
 def _child(kind: str, folder: Path, seconds: float) -> dict[str, float]:
     command = [sys.executable, "-m", f"salus_coordinator.bench_{kind}", str(folder), str(seconds)]
-    done = subprocess.run(
-        command, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CoordinatorError(f"bench: the {kind} process failed: {done.stderr.strip()[-500:]}")
     answer: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])

@@ -117,7 +117,7 @@ def test_weights_below_one_and_other_types_are_refused() -> None:
     with pytest.raises(Rejected, match="wrong_weight"):
         aggregate("mean", ones, np.zeros(1, np.int64), ["a"], 1)
     with pytest.raises(Rejected, match="wrong_shape"):
-        aggregate("mean", ones.astype(np.int16), np.ones(1, np.int64), ["a"], 1)  # type: ignore[arg-type]
+        aggregate("mean", ones.astype(np.int16), np.ones(1, np.int64), ["a"], 1)
 
 
 @given(st.lists(INT32, min_size=4, max_size=4), st.lists(INT32, min_size=2, max_size=2))

@@ -17,6 +17,7 @@ from salus_chain.state import RoundStatus, State, encode_state, genesis_state, s
 from salus_chain.transactions import (
     ApproveModel,
     ApproveRelease,
+    Commit,
     Consent,
     Enrol,
     Receipt,
@@ -70,9 +71,9 @@ def approving(**changes: object) -> Callable[[State], bytes]:
 
 def with_receipts(change: Callable[[tuple[Receipt, ...]], tuple[Receipt, ...]]) -> Callable[[State], bytes]:
     def make(state: State) -> bytes:
-        tx = read_transaction(F.commit(state, 0))
-        body = replace(tx.body, receipts=change(tx.body.receipts))  # type: ignore[union-attr, call-arg]
-        return F.sign(F.gateway(0), state, body)
+        body = read_transaction(F.commit(state, 0)).body
+        assert isinstance(body, Commit)
+        return F.sign(F.gateway(0), state, replace(body, receipts=change(body.receipts)))
 
     return make
 

@@ -40,7 +40,7 @@ def test_the_root_covers_every_table(table: str) -> None:
 
 
 def test_the_root_does_not_depend_on_the_order_of_entries() -> None:
-    backwards = dict(reversed(STATE.gateways.items()))
+    backwards = dict(reversed(list(STATE.gateways.items())))
     assert state_root(replace(STATE, gateways=backwards)) == state_root(STATE)
 
 

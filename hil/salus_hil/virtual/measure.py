@@ -26,7 +26,7 @@ def groups(front_end: FrontEnd, piece: Piece, size: int) -> Iterator[Windows]:
         t0_ms = piece.t0_ms + first * 1000.0 / task.rate_hz
         chunk = Chunk(piece.samples[first : first + step].astype(np.float64), t0_ms, task.rate_hz)
         state, new = front_end.step(state, chunk)
-        ready = Windows(*(np.concatenate(pair) for pair in zip(ready, new, strict=True)))
+        ready = Windows(np.concatenate([ready.start_ms, new.start_ms]), np.concatenate([ready.windows, new.windows]))
         while len(ready.start_ms) >= size:
             yield _part(ready, 0, size)
             ready = _part(ready, size, None)

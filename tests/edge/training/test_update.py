@@ -24,6 +24,14 @@ def test_clipping_bounds_the_norm_and_keeps_the_direction(values: np.ndarray, bo
     assert np.allclose(np.cross(values, clipped), 0, atol=1e-3)
 
 
+@given(st.lists(VECTORS, min_size=1, max_size=4), st.floats(0.01, 10))
+def test_an_update_is_longer_than_the_clip_norm_by_rounding_at_most(
+    deltas: list[np.ndarray], bound: float
+) -> None:
+    steps = np.linalg.norm(combine(deltas, bound).astype(np.float64))
+    assert steps <= bound * SCALE + 0.5 * np.sqrt(3) + 1e-6
+
+
 @given(st.lists(VECTORS, min_size=1, max_size=4))
 def test_an_update_is_the_mean_over_patients(deltas: list[np.ndarray]) -> None:
     wanted = np.mean([clip(each, 1.0).astype(np.float64) for each in deltas], axis=0)

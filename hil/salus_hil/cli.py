@@ -1,0 +1,32 @@
+"""`salus wearable`: virtual wearables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Wearables: virtual ones for demos and tests.", no_args_is_help=True)
+
+
+@app.callback()
+def wearable() -> None:
+    """Wearables: virtual ones for demos and tests."""
+
+
+@app.command()
+def simulate(
+    configs: Annotated[list[Path], typer.Argument(help="One TOML file per wearable; all run in this process.")],
+) -> None:
+    """Replay people's recordings through virtual wearables; ends when every packet is acknowledged."""
+    from salus_coordinator.errors import CoordinatorError
+    from salus_edge.errors import ConfigError, EdgeError
+    from salus_hil.errors import HilError
+    from salus_hil.virtual.run import simulate as run
+
+    try:
+        run(configs)
+    except (ConfigError, CoordinatorError, EdgeError, HilError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None

@@ -1,0 +1,62 @@
+"""One process of several virtual wearables."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+import structlog
+
+from salus_coordinator.data import DataSet
+from salus_coordinator.data import load as load_data
+from salus_hil.virtual.config import Wearable, read_wearable
+from salus_hil.virtual.engine import Load, load_tflm
+from salus_hil.virtual.wearable import VirtualWearable
+
+
+def simulate(paths: list[Path]) -> None:
+    """Run the wearables of these configuration files to their end. Raises what the first failing one raises."""
+    _log_to_stderr()
+    configs = [read_wearable(path) for path in paths]
+    try:
+        asyncio.run(run_all(configs, load_tflm))
+    except* asyncio.CancelledError:
+        raise
+    except* Exception as group:
+        raise _first(group) from None
+
+
+async def run_all(configs: list[Wearable], load: Load) -> None:
+    """All of them, one task each; a data set is read once."""
+    loaded: dict[tuple[str, Path | None], DataSet] = {}
+    for config in configs:
+        name = (config.file.replay.data, config.root)
+        if name not in loaded:
+            loaded[name] = load_data(*name)
+    wearables = [VirtualWearable(config, loaded[config.file.replay.data, config.root], load) for config in configs]
+    async with asyncio.TaskGroup() as group:
+        for config, wearable in zip(configs, wearables, strict=True):
+            group.create_task(wearable.run(), name=config.file.device)
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _log_to_stderr() -> None:
+    """One JSON object a line."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
