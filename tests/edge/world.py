@@ -35,7 +35,7 @@ def write_world(
 ) -> Path:
     """gateway.toml and all that it names; `changes` replace top-level keys. Keys that exist stay."""
     keys = folder / "keys"
-    if not (keys / "hospital.pem").exists():
+    if not (folder / "genesis.toml").exists():
         names = ("hospital", "coordinator", "release", "gateway")
         public = {name: PemSigner.generate(keys / f"{name}.pem").public_key for name in names}
         seat = Validator("hospital", public["hospital"], "127.0.0.1:1", "http://127.0.0.1:1")
@@ -43,8 +43,9 @@ def write_world(
             "test", 1, (seat,), (public["coordinator"],), (public["release"],), Policy(min_updates=1), True
         )
         write_genesis(folder / "genesis.toml", genesis)
-        for index, name in enumerate(("store", *PATIENTS)):
-            secret = keys / name
+    for index, name in enumerate(("store", *PATIENTS)):
+        secret = keys / name
+        if not secret.exists():
             secret.write_text(bytes([index + 1] * 32).hex() + "\n")
             secret.chmod(0o600)
     content: dict[str, object] = {
