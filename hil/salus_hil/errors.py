@@ -15,7 +15,7 @@ class HilError(Exception):
     """Base of this package's errors."""
 
 
-class MissingEngine(HilError):  # noqa: N818 -- named after what is missing, as MissingTool is
+class MissingEngine(HilError):
     """No TFLM on this platform; the message names the platform and what would do."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Protocol
@@ -50,3 +51,8 @@ class FakeEngine:
     def run(self, windows: NDArray[np.int8]) -> NDArray[np.int8]:
         digests = [sha256(self._model + window.tobytes()).digest()[: self.WIDTH] for window in windows]
         return np.frombuffer(b"".join(digests), np.int8).reshape(len(windows), self.WIDTH)
+
+
+def tflm_available() -> bool:
+    """Whether this machine has the genuine interpreter."""
+    return importlib.util.find_spec("tflite_micro") is not None

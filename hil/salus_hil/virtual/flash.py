@@ -11,6 +11,7 @@ from typing import Final
 
 from salus_hil.errors import FlashError
 
+FLASH: Final = "flash.sqlite"
 _SCHEMA: Final = """
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE blobs (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -32,13 +33,13 @@ class Flash:
         self.db = db
 
     @classmethod
-    def open(cls, folder: Path, identity: bytes) -> tuple[Flash, bool]:
-        """Open or make a wearable's flash; the second value says whether it is new.
+    def open(cls, folder: Path, identity: bytes) -> Flash:
+        """Open a wearable's flash, or make it on the first start.
 
         `identity` (device, chain, link secret) is kept as its digest. Raises FlashError: damaged, or another's.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "flash.sqlite"
+        path = folder / FLASH
         digest = sha256(b"salus wearable\0" + identity).digest()
         try:
             db = sqlite3.connect(path, isolation_level=None)
@@ -47,13 +48,13 @@ class Flash:
             flash = cls(db)
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
-                db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
-                flash.put("identity", digest)
+                identified = f"INSERT INTO blobs VALUES ('identity', x'{digest.hex()}');"  # noqa: S608 -- hex
+                db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {identified} COMMIT;")
         except sqlite3.DatabaseError as error:
             raise FlashError(f"{path}: damaged ({error}); enrol the device again, in an empty folder") from None
         if version not in (0, 1) or flash.blob("identity") != digest:
             raise FlashError(f"{path}: of another device, chain or link secret; use an empty state folder")
-        return flash, version == 0
+        return flash
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

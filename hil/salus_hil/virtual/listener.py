@@ -41,21 +41,24 @@ class Listener:
     def hear(self, topic: str, payload: bytes) -> None:
         """Carry out one packet, or refuse, count and log it."""
         try:
-            act = self._acts[parse(topic).kind]
+            kind = parse(topic).kind
             opened = open_packet(self._key, topic, payload)
             with self._flash.transaction():
-                self._accept(opened)
-                act(opened.plaintext)
+                self._accept(kind, opened)
+                self._acts[kind](opened.plaintext)
         except Refused as error:
             self._flash.add(f"refused {error.code}", 1)
             log.warning("refused", device=self._device, topic=topic, code=error.code, reason=error.reason)
 
-    def _accept(self, opened: Opened) -> None:
-        """Raises Refused `replayed` unless the packet is newer than every one before."""
-        newest = self._flash.counter("heard boot"), self._flash.counter("heard sequence")
+    def _accept(self, kind: str, opened: Opened) -> None:
+        """Raises Refused `replayed` unless the packet is newer than every one before on its topic.
+
+        Each topic for itself: MQTT keeps order within a topic only, and a packet opens on no other than its own.
+        """
+        newest = self._flash.counter(f"heard {kind} boot"), self._flash.counter(f"heard {kind} sequence")
         if (opened.boot, opened.sequence) <= newest:
             raise Refused("replayed", f"packet {opened.boot}/{opened.sequence} is not newer than {newest}")
         if opened.sequence >= 1 << 63:
             raise Refused("malformed", f"sequence {opened.sequence} cannot be kept")
-        self._flash.set("heard boot", opened.boot)
-        self._flash.set("heard sequence", opened.sequence)
+        self._flash.set(f"heard {kind} boot", opened.boot)
+        self._flash.set(f"heard {kind} sequence", opened.sequence)

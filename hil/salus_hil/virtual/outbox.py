@@ -29,7 +29,8 @@ class Outbox:
         self._cursor = _START
         self._tries: dict[Key, int] = {}
         self._stirred = asyncio.Event()
-        self._state_due = True
+        self._changes = 0
+        self.state_said = asyncio.Event()  # the broker has the newest State
         self.resent = 0
 
     def stir(self) -> None:
@@ -41,13 +42,9 @@ class Outbox:
 
     def state_changed(self) -> None:
         """Publish the State as soon as may be."""
-        self._state_due = True
+        self._changes += 1
+        self.state_said.clear()
         self._stirred.set()
-
-    @property
-    def state_said(self) -> bool:
-        """Whether the broker has the newest State."""
-        return not self._state_due
 
     async def reconnected(self) -> None:
         """What was in flight may be lost: send all again, and the State first."""
@@ -68,13 +65,11 @@ class Outbox:
 
     async def _send_next(self) -> bool:
         """Send one thing; False when there is nothing to send now."""
-        if self._state_due:
-            self._state_due = False
-            try:
-                await self._state()
-            except NotConnected:
-                self._state_due = True
-                raise
+        if not self.state_said.is_set():
+            changes = self._changes
+            await self._state()
+            if changes == self._changes:
+                self.state_said.set()
             return True
         key = self._next()
         if key is None:
@@ -108,6 +103,7 @@ class Outbox:
         """Until something stirs, or the next ack is overdue."""
         due_s = min(self._sent.values(), default=time.monotonic() + self._ack_timeout_s) - time.monotonic()
         try:
-            await asyncio.wait_for(self._stirred.wait(), max(due_s, 0.01))
+            async with asyncio.timeout(max(due_s, 0.01)):  # wait_for may swallow a cancellation (CPython #86296)
+                await self._stirred.wait()
         except TimeoutError:
             return

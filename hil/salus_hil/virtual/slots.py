@@ -32,9 +32,10 @@ class Slots:
         self._flash = flash
 
     def provision(self, manifest: bytes, model: bytes) -> None:
-        """Put the first model into slot A: what a factory does."""
+        """Put the first model into slot A, unless there is one: what a factory does."""
         with self._flash.transaction():
-            self._write("A", manifest, model)
+            if not self.versions:
+                self._write("A", manifest, model)
 
     @property
     def active(self) -> Slot:

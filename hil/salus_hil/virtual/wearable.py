@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -17,7 +18,7 @@ from salus_hil.virtual import report
 from salus_hil.virtual.config import Phase, Wearable
 from salus_hil.virtual.device import Calls, Device
 from salus_hil.virtual.engine import Load
-from salus_hil.virtual.flash import Flash
+from salus_hil.virtual.flash import FLASH, Flash
 from salus_hil.virtual.listener import Listener
 from salus_hil.virtual.measure import groups
 from salus_hil.virtual.outbox import Outbox
@@ -43,10 +44,10 @@ class VirtualWearable:
         keys = derive_keys(config.link_secret, config.chain_id, file.device)
         self._phases = file.replay.phases
         self._plan = schedule(task, dataset, file.replay.subject, self._phases, file.replay.start_ms, split or Split())
-        self._flash, new = Flash.open(config.state, file.device.encode() + config.chain_id + config.link_secret)
-        if new:
-            Slots(self._flash).provision(manifest, model)
-        boot = _boots(config, self._flash, new).next()
+        boots = _boots(config.state)
+        self._flash = Flash.open(config.state, file.device.encode() + config.chain_id + config.link_secret)
+        Slots(self._flash).provision(manifest, model)
+        boot = boots.next()
         ring = Ring(self._flash, file.ring_packets)
         speaker = Speaker(self._flash, ring, Sealer(keys.up, boot), file.federation, file.device)
         self._outbox = Outbox(ring, self._publish_packet, self._publish_state, file.ack_timeout_s)
@@ -158,8 +159,7 @@ class VirtualWearable:
         self._outbox.state_changed()
         try:
             async with asyncio.timeout(LEAVE_S):
-                while not self._outbox.state_said:
-                    await asyncio.sleep(0.02)
+                await self._outbox.state_said.wait()
         except TimeoutError:
             log.warning("left_unsaid", device=self._config.file.device)
 
@@ -171,10 +171,14 @@ class VirtualWearable:
         await self._connection.publish(self._speaker.topic("state"), payload, retain=True)
 
 
-def _boots(config: Wearable, flash: Flash, new: bool) -> BootCounter:
-    """The boot counter, made with the flash and never again. Raises FlashError when only one of them is there."""
-    path = config.state / "boot"
-    if new:
-        if path.exists():
-            raise FlashError(f"{path}: a boot counter without its flash; enrol again, in an empty folder")
-    return BootCounter.create(path) if new else BootCounter(path)
+def _boots(state: Path) -> BootCounter:
+    """The boot counter; made on the very first start, before there is a flash, and never again.
+
+    Raises FlashError when the flash was erased: what it knew of replays is lost, so the link secret must change.
+    """
+    path, flash = state / "boot", state / FLASH
+    if not path.exists() and not flash.exists():
+        return BootCounter.create(path)
+    if not flash.exists() and path.read_text() != "0\n":
+        raise FlashError(f"{flash}: gone, but its boot counter is there; enrol again, in an empty folder")
+    return BootCounter(path)
