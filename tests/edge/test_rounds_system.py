@@ -37,6 +37,7 @@ from salus_coordinator.model.service import Builder
 from salus_coordinator.order import Order
 from salus_coordinator.releases import sign_release
 from salus_edge.config import Settings, read_settings
+from salus_edge.evaluate import Score
 from salus_edge.link import FeatureBatch, Label, WindowBatch, encode_labels
 from salus_edge.proto import link_pb2
 from salus_edge.recompute import recompute
@@ -144,23 +145,16 @@ class Ward:
 @pytest.fixture
 async def ward(tmp_path: Path, package_folder: Path) -> AsyncIterator[Ward]:
     broker_port, *ports = free_ports(9)
-    gateway_key = PemSigner.generate(tmp_path / "chain" / "gateway.pem").public_key.hex()
+    gateway_key = PemSigner.generate(tmp_path / "keys" / "gateway.pem").public_key.hex()
     founded = init_chain(
-        tmp_path / "chain",
+        tmp_path,
         federation="test",
         ports=ports,
         policy=Policy(min_updates=1, min_duration_ms=500),
         gateways={0: [GatewaySeat(id="gateway-0", public_key=gateway_key, patients=2)]},
         test=True,
     )
-    config = write_world(
-        tmp_path,
-        package_folder,
-        f"mqtt://127.0.0.1:{broker_port}",
-        key="chain/gateway.pem",
-        genesis="chain/genesis.toml",
-    )
-    settings = read_settings(config)
+    settings = read_settings(write_world(tmp_path, package_folder, f"mqtt://127.0.0.1:{broker_port}"))
     anna = settings.patients[0]
     with Processes(tmp_path / "logs") as processes:
         try:
@@ -305,16 +299,16 @@ async def test_a_gateways_life_with_a_federation(ward: Ward) -> None:
     child.send_signal(signal.SIGTERM)
     assert child.wait(15) == 0, ward.log()
     scores = evaluate(ward)
-    assert {(row["arm"], tuple(row["labels"])) for row in scores} == {
-        ("release", ()),
-        ("local", ("setup",)),
-        ("local", ("setup", "diary")),
-        ("wave", ("setup",)),
-        ("wave-60", ("setup", "diary")),
+    assert {(score.arm, score.algorithm, score.labels) for score in scores} == {
+        ("release", "release", ()),
+        ("local", "local", ("setup",)),
+        ("local", "local", ("setup", "diary")),
+        ("wave", "fedrep", ("setup",)),
+        ("wave-60", "fedavg", ("setup", "diary")),
     }
-    assert {row["windows"] for row in scores} == {COUNT}
-    assert {row["arm"]: row["train_windows"] for row in scores}["wave-60"] == 2 * COUNT
-    assert all(row["accuracy"] > 0.4 for row in scores)
+    assert {(score.patient, score.windows) for score in scores} == {("anna", COUNT)}
+    assert {score.arm: score.train_windows for score in scores}["wave-60"] == 2 * COUNT
+    assert all(score.accuracy > 0.4 for score in scores)  # three classes: better than chance, on what none trained
 
 
 def _model_is(database: Database, arm: str, base: bytes, digest: bytes | None) -> bool:
@@ -322,10 +316,9 @@ def _model_is(database: Database, arm: str, base: bytes, digest: bytes | None) -
     return found is not None and found.digest == digest
 
 
-def evaluate(ward: Ward) -> list[dict[str, object]]:
+def evaluate(ward: Ward) -> list[Score]:
     file = ward.settings.path.parent / "scores.json"
     command = [sys.executable, "-m", "salus_edge", "evaluate", str(ward.settings.path), "--json", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    rows: list[dict[str, object]] = json.loads(file.read_text())
-    return rows
+    return [Score(**{**row, "labels": tuple(row["labels"])}) for row in json.loads(file.read_text())]
