@@ -37,7 +37,8 @@ def verify(signed: bytes, model: bytes, **changes: Any) -> Manifest:
 def altered(change: str) -> tuple[bytes, bytes, dict[str, Any]]:
     """(signed manifest, model, arguments) with one thing wrong."""
     data, model = fake_release(2)
-    manifest, arguments = Manifest.FromString(data), {}
+    manifest = Manifest.FromString(data)
+    arguments: dict[str, Any] = {}
     match change:
         case "task":
             manifest.task = "other"

@@ -41,7 +41,8 @@ def test_a_counter_that_cannot_be_persisted_stops(step: str, tmp_path: Path, mon
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(*((os, "fsync") if step == "fsync" else (Path, "replace")), full)
+    owner: object = os if step == "fsync" else Path
+    monkeypatch.setattr(owner, step, full)
     with pytest.raises(ConfigError, match="persisted"):
         counter.next()
     assert (tmp_path / "boot").read_text() == "0\n"
