@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salus_edge.link.seal import Sealed
@@ -52,6 +52,7 @@ def test_an_ack_deletes_its_ranges_and_refusals_and_nothing_else(tmp_path: Path)
     assert flash.counters("refused ") == {"by gateway wrong_base": 1}
 
 
+@settings(deadline=None, max_examples=30)  # every append waits for the disk
 @given(capacity=st.integers(1, 8), count=st.integers(0, 30))
 def test_overflow_drops_the_oldest_and_counts_for_good(
     tmp_path_factory: pytest.TempPathFactory, capacity: int, count: int
