@@ -70,6 +70,11 @@ class Block:
     def digest(self) -> BlockDigest:
         return self.header.digest
 
+    @property
+    def whole(self) -> bool:
+        """Whether the transactions are those that the header, and so every signature over it, names."""
+        return transactions_root(self.transactions) == self.header.transactions_root
+
     def value(self) -> Value:
         return (self.header.value(), self.transactions)
 

@@ -80,17 +80,30 @@ T = TypeVar("T")
 class ChainClient:
     """One federation's validators at `urls`, as an asynchronous context manager."""
 
-    def __init__(self, genesis: Genesis, urls: Sequence[str] = (), *, timeout_s: float = 10.0) -> None:
-        """`urls` defaults to those of the genesis; `timeout_s` bounds each request that does not wait."""
+    def __init__(
+        self,
+        genesis: Genesis,
+        urls: Sequence[str] = (),
+        *,
+        timeout_s: float = 10.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """`urls` defaults to those of the genesis; `timeout_s` bounds each request that does not wait.
+
+        `transport` carries the requests elsewhere than over the network, as in tests.
+        """
         self.genesis = genesis
         self._urls = tuple(url.rstrip("/") for url in urls or [each.url for each in genesis.validators])
         self._timeout_s = timeout_s
         self._first = 0  # the validator that answered last
+        self._transport = transport
         self._http: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=16)
-        self._http = httpx.AsyncClient(timeout=self._timeout_s, limits=limits, trust_env=False)
+        self._http = httpx.AsyncClient(
+            timeout=self._timeout_s, limits=limits, trust_env=False, transport=self._transport
+        )
         return self
 
     async def __aexit__(

@@ -234,7 +234,7 @@ def check_message(chain_id: bytes, validators: tuple[bytes, ...], message: Messa
         block, turn = message.block, proposer(len(validators), message.height, message.round)
         if block is None or block.digest != message.digest or block.header.height != message.height:
             return False
-        if message.seat != turn:
+        if message.seat != turn or not block.whole:
             return False
     elif message.block is not None:
         return False
@@ -247,6 +247,8 @@ def check_decided(chain_id: bytes, validators: tuple[bytes, ...], decided: Decid
     header, seals = decided.block.header, decided.certificate.seals
     seats = [seal.seat for seal in seals]
     if len(seats) != quorum(len(validators)) or seats != sorted(set(seats)) or seats[-1] >= len(validators):
+        return False
+    if not decided.block.whole:
         return False
     covered = vote_bytes(
         chain_id,

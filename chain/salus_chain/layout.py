@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from salus_chain.errors import DecodeError
 
 Group = Literal["base", "trunk", "head"]
+MAX_SIZE: Final = 1 << 24  # a model file of 64 MiB
 GROUPS: Final[tuple[Group, ...]] = get_args(Group)
 
 
@@ -91,7 +92,7 @@ class Layout:
             layout = Layout(
                 tuple(Variable(str(name), tuple(int(n) for n in shape), group) for name, shape, group in rows)
             )
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise DecodeError(f"not a layout: {error}") from None
         names = [variable.name for variable in layout.variables]
         if layout.to_json() != text:
@@ -103,6 +104,8 @@ class Layout:
                 raise DecodeError(
                     f"not a layout: {variable.name!r} has group {variable.group!r}, shape {variable.shape}"
                 )
+        if layout.size > MAX_SIZE:
+            raise DecodeError(f"not a layout: {layout.size} numbers where at most {MAX_SIZE} are taken")
         order = [GROUPS.index(variable.group) for variable in layout.variables]
         if order != sorted(order):
             raise DecodeError("not a layout: groups go base, trunk, head")

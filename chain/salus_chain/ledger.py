@@ -44,7 +44,7 @@ class Seat:
     signer: Signer
 
 
-class Diverged(ChainError):  # noqa: N818  (named like the package's other errors)
+class Diverged(ChainError):
     """A final block does not execute here: this validator's state, or two thirds of the others', is wrong."""
 
 
@@ -100,6 +100,8 @@ class Ledger:
             self.mempool.add(read_transaction(data), self._now_ms())
         except Rejected:
             self._early.append(data)
+        except DecodeError as error:
+            log.debug("malformed transaction from a peer", reason=str(error))
         else:
             self.propose_if_due()
 

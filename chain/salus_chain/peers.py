@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 from collections import deque
 from collections.abc import Sequence
 from random import Random
@@ -69,7 +70,7 @@ class Peers:
         try:
             server = await asyncio.start_server(self._accept, host, port)
         except OSError as error:
-            raise ConfigError(f"cannot listen for peers on {host}:{port}: {error.strerror}") from None
+            raise ConfigError(f"cannot listen for peers on {host}:{port}: {os.strerror(error.errno or 0)}") from None
         try:
             async with asyncio.TaskGroup() as tasks:
                 for other in self._queues:

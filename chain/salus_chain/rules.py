@@ -58,8 +58,8 @@ def apply_tx(state: State, tx: Transaction) -> State:
         raise Rejected("wrong_chain", f"the transaction is for chain {tx.chain_id.hex()[:16]}")
     if tx.sender:
         _check_nonce(state, tx)
-    after = VERBS[tx.kind](state, tx.sender, tx.body)
     _check_signatures(state, tx)
+    after = VERBS[tx.kind](state, tx.sender, tx.body)
     return replace(after, nonces={**after.nonces, tx.sender: tx.nonce + 1}) if tx.sender else after
 
 

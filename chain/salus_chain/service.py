@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -175,8 +176,6 @@ async def serve(node: Node) -> None:
     url = urlsplit(node.genesis.validators[node.ledger.seat.number].url)
     config = uvicorn.Config(
         create_app(NodeService(node)),
-        host=url.hostname or "",
-        port=url.port or 80,
         log_config=None,
         log_level="warning",
         access_log=False,
@@ -184,13 +183,17 @@ async def serve(node: Node) -> None:
         timeout_graceful_shutdown=1,
     )
     server = _Server(config)
-    running = asyncio.create_task(server.serve(), name="uvicorn")
-    stopping = asyncio.create_task(node.stopping.wait(), name="stopping")
-    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if not stopping.done():
-        stopping.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        raise ConfigError(f"cannot listen for clients on {url.netloc}; is the port taken?")
-    node.changed.set()
-    server.should_exit = True
-    await running
+    with _listen(url.hostname or "", url.port or 80) as listener:
+        running = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
+        await node.stopping.wait()
+        node.changed.set()
+        server.should_exit = True
+        await running
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1_024)
+    except OSError as error:
+        raise ConfigError(f"cannot listen for clients on {host}:{port}: {error.strerror}") from None

@@ -30,9 +30,7 @@ ONE_THREAD: Final = {
     "CUDA_VISIBLE_DEVICES": "",
 }
 BATCHES: Final = 16
-COMPARED: Final = (
-    "Keras 3 (TensorFlow) fit and train_on_batch, same model, batches and SGD with momentum, one core"
-)
+COMPARED: Final = "Keras 3 (TensorFlow) fit and train_on_batch, same model, batches and SGD with momentum, one core"
 
 Figures = dict[str, float | str | int]
 
@@ -61,10 +59,8 @@ def gateway(task: Task, seconds: float) -> Figures:
 
 def table(figures: Figures) -> Table:
     """Steps/s side by side; what was compared stands in the title."""
-    made = Table(
-        title=f"Training on a gateway, task {figures['task']}, batch {figures['batch']}", title_justify="left"
-    )
-    made.caption = f"compared with {figures['compared_with']}"
+    made = Table(title=f"Training on a gateway, task {figures['task']}, batch {figures['batch']}", title_justify="left")
+    made.caption = f"LiteRT program against {figures['compared_with']}"
     for heading in (
         "SGD steps/s",
         "LiteRT program",
@@ -74,7 +70,7 @@ def table(figures: Figures) -> Table:
         "ratio to fit",
     ):
         made.add_column(heading, justify="left" if heading == "SGD steps/s" else "right")
-    for part, name in (("head", "trunk and head on features"), ("whole", "whole network")):
+    for part, name in (("head", "trunk, head"), ("whole", "whole network")):
         made.add_row(
             name,
             f"{figures[f'litert_{part}_steps_s']:,.0f}",
@@ -83,7 +79,7 @@ def table(figures: Figures) -> Table:
             f"{figures[f'{part}_ratio']:.1f}×",
             f"{figures[f'{part}_ratio_fit']:.1f}×",
         )
-    made.add_row("peak memory, MB", f"{figures['rss_mb']:.0f}", f"{figures['keras_rss_mb']:.0f}", "", "", "")
+    made.add_row("peak MB", f"{figures['rss_mb']:.0f}", f"{figures['keras_rss_mb']:.0f}", "", "", "")
     return made
 
 
@@ -102,9 +98,7 @@ def _inputs(task: Task, folder: Path) -> None:
 
 def _child(kind: str, folder: Path, seconds: float) -> dict[str, float]:
     command = [sys.executable, "-m", f"salus_coordinator.bench_{kind}", str(folder), str(seconds)]
-    done = subprocess.run(
-        command, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CoordinatorError(f"bench: the {kind} process failed: {done.stderr.strip()[-500:]}")
     answer: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])

@@ -30,7 +30,7 @@ def measure(folder: Path, seconds: float) -> dict[str, float]:
     figures: dict[str, float] = {}
     for part, model, rows in (("head", dense_model(task), "f"), ("whole", whole_model(task), "x")):
         set_weights(model, task, inputs["flat"])
-        compile_sgd(model, RATES["lr_shared"], RATES["momentum"])
+        compile_sgd(model, RATES.lr_shared, RATES.momentum)
         figures[f"{part}_train_on_batch_s"] = _on_batch(model, inputs[rows], inputs["y"], seconds)
         figures[f"{part}_fit_s"] = _fit(model, inputs[rows], inputs["y"], seconds)
     figures["rss_mb"] = peak_mb()

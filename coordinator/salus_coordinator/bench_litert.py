@@ -10,29 +10,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from salus_coordinator.model.runner import Runner
+from salus_coordinator.model.layers import layout
+from salus_edge.task import load_task
+from salus_edge.training.program import Rates, TrainingProgram
 
-RATES = {"lr_shared": 0.01, "lr_personal": 0.01, "momentum": 0.9, "weight_decay": 0.0, "mu": 0.0}
+RATES = Rates(lr_shared=0.01, lr_personal=0.01, momentum=0.9)
 
 
 def measure(folder: Path, seconds: float) -> dict[str, float]:
     """Steps/s on trunk and head, and on the whole network; peak resident MB."""
     with np.load(folder / "inputs.npz") as arrays:
         inputs = {name: arrays[name] for name in arrays.files}
-    batch = inputs["y"].shape[1]
-    runner = Runner((folder / "program.tflite").read_bytes(), batch)
+    task = load_task(folder / "task.toml")
+    runner = TrainingProgram(folder / "program.tflite", layout(task), task.batch)
     runner.load(inputs["flat"])
-    weight = np.ones(batch, np.float32)
-
-    def stepper(signature: str, rows: NDArray[np.float32]) -> Callable[[int], object]:
-        return lambda at: runner.step(signature, rows[at], inputs["y"][at], weight, RATES)
-
-    count = len(inputs["y"])
+    weight, y = np.ones(task.batch, np.float32), inputs["y"]
     figures = {
-        "head_steps_s": rate(stepper("train_features", inputs["f"]), count, seconds),
-        "whole_steps_s": rate(stepper("train", inputs["x"]), count, seconds),
+        "head_steps_s": rate(lambda at: runner.train_features(inputs["f"][at], y[at], weight, RATES), len(y), seconds),
+        "whole_steps_s": rate(lambda at: runner.train(inputs["x"][at], y[at], weight, RATES), len(y), seconds),
     }
     assert not any(name.startswith(("tensorflow", "keras")) for name in sys.modules)
     return {**figures, "rss_mb": peak_mb()}

@@ -8,25 +8,19 @@ from typing import Annotated
 import typer
 
 model_app = typer.Typer(help="Build a task's model package and look at it.", no_args_is_help=True)
-data_app = typer.Typer(
-    help="Data sets: what is here, and importing what you downloaded.", no_args_is_help=True
-)
+data_app = typer.Typer(help="Data sets: what is here, and importing what you downloaded.", no_args_is_help=True)
 coordinator_app = typer.Typer(help="Run a campaign of federated rounds and releases.", no_args_is_help=True)
 bench_app = typer.Typer(help="Measure, against what one would use otherwise.", no_args_is_help=True)
 
 
 @model_app.command("build")
 def model_build(
-    task: Annotated[
-        str, typer.Argument(help="exercise, fall, activity, or the path of a task's TOML.")
-    ] = "exercise",
+    task: Annotated[str, typer.Argument(help="exercise, fall, activity, or the path of a task's TOML.")] = "exercise",
     data: Annotated[str, typer.Option(help="Data set to pre-train on; empty: the task's own.")] = "",
     out: Annotated[Path, typer.Option(help="Folder to write the model package to.")] = Path("model"),
     seed: Annotated[int, typer.Option(help="Who pre-trains, first weights, batches.")] = 0,
     pretrain: Annotated[int, typer.Option(min=0, help="How many people pre-train; 0: 40 % of them.")] = 0,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Little pre-training: for tests, not for figures.")
-    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Little pre-training: for tests, not for figures.")] = False,
     serve: Annotated[str, typer.Option(help="Then stay alive and requantise at [HOST:]PORT.")] = "",
 ) -> None:
     """Train, quantise to int8, check operators, flash, arena and MACs, write golden vectors and the training
@@ -83,12 +77,8 @@ def data_import(
 
 @coordinator_app.command("run")
 def coordinator_run(
-    config: Annotated[Path, typer.Argument(help="The campaign: coordinator.toml.")] = Path(
-        "coordinator.toml"
-    ),
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Keep scheduling the last round again and again.")
-    ] = False,
+    config: Annotated[Path, typer.Argument(help="The campaign: coordinator.toml.")] = Path("coordinator.toml"),
+    watch: Annotated[bool, typer.Option("--watch", help="Keep scheduling the last round again and again.")] = False,
 ) -> None:
     """Approve the model, open rounds, wait for settlements, requantise, sign and approve releases.
 
@@ -105,9 +95,7 @@ def coordinator_run(
 @bench_app.command("gateway")
 def bench_gateway(
     json: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
-    task: Annotated[
-        str, typer.Option(help="exercise, fall, activity, or the path of a task's TOML.")
-    ] = "exercise",
+    task: Annotated[str, typer.Option(help="exercise, fall, activity, or the path of a task's TOML.")] = "exercise",
     seconds: Annotated[float, typer.Option(min=0.1, help="How long each measurement runs.")] = 3.0,
 ) -> None:
     """Training steps/s and memory of the LiteRT program against Keras `fit` and `train_on_batch`, one core

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from salus_chain.config import Config, beside, load
 from salus_chain.fixed import SCALE
 from salus_chain.layout import Group
 from salus_coordinator.errors import ConfigError
+from salus_edge.training.schedules import Parameters, schedule
 
 Kind = Literal["calibration", "feature"]
-Algorithm = Literal["fedavg", "fedper", "fedrep"]
-
-PPM: Final = 1_000_000
-SHARED: Final[dict[Algorithm, tuple[Group, ...]]] = {
-    "fedavg": ("base", "trunk", "head"),
-    "fedper": ("base", "trunk"),
-    "fedrep": ("base", "trunk"),
-}
+Algorithm = Literal["fedavg", "fedprox", "fedper", "fedrep"]
 
 
 class RoundPlan(Config, frozen=True):
@@ -52,9 +46,8 @@ class RoundPlan(Config, frozen=True):
 
     @property
     def groups(self) -> tuple[Group, ...]:
-        """What gateways share; in a feature round the base is frozen."""
-        shared = SHARED[self.algorithm]
-        return shared if self.kind == "calibration" else tuple(group for group in shared if group != "base")
+        """What gateways share, by their own schedule; in a feature round the base is frozen."""
+        return schedule(self.algorithm).shared_in(self.kind)
 
     @property
     def norm_bound(self) -> int:
@@ -63,9 +56,16 @@ class RoundPlan(Config, frozen=True):
 
     def parameters(self) -> tuple[tuple[str, int], ...]:
         """As on chain: sorted by name, epochs as they are, everything else in parts per million."""
-        rates = ("lr_shared", "lr_personal", "momentum", "weight_decay", "mu", "clip")
-        epochs = {"shared_epochs": self.shared_epochs, "personal_epochs": self.personal_epochs}
-        return tuple(sorted({**epochs, **{name: round(getattr(self, name) * PPM) for name in rates}}.items()))
+        return Parameters(
+            self.shared_epochs,
+            self.personal_epochs,
+            self.lr_shared,
+            self.lr_personal,
+            self.momentum,
+            self.weight_decay,
+            self.mu,
+            self.clip,
+        ).to_chain()
 
 
 class Arm(Config, frozen=True):
@@ -76,9 +76,7 @@ class Arm(Config, frozen=True):
 
     def __post_init__(self) -> None:
         if any(plan.kind != "feature" for plan in self.rounds):
-            raise ConfigError(
-                f"arm {self.task}: arms share the parent's base, so their rounds are feature rounds"
-            )
+            raise ConfigError(f"arm {self.task}: arms share the parent's base, so their rounds are feature rounds")
 
 
 class CoordinatorConfig(Config, frozen=True):

@@ -35,7 +35,7 @@ class ModelError(_CodedError):
     """A model breaks a rule: `bad_layer`, `unsupported_operator`, `over_budget`, `quantisation_loss`, …"""
 
 
-class MissingTool(CoordinatorError):  # noqa: N818 -- the name of the house
+class MissingTool(CoordinatorError):
     """A wheel or program that this step needs is not there; the message names the platform."""
 
 

@@ -7,14 +7,14 @@ from typing import Final
 
 import httpx
 
-from salus_chain.approvals import RELEASE_DOMAIN
 from salus_chain.candidates import ReleaseCandidate
 from salus_chain.codec import decode, fields, octets
 from salus_chain.errors import DecodeError
 from salus_chain.keys import Signer
-from salus_chain.proto.release_pb2 import Manifest, SignedManifest
+from salus_chain.proto.release_pb2 import Manifest
 from salus_coordinator.errors import CampaignError
 from salus_coordinator.order import Order
+from salus_edge.release import sign_manifest
 
 TIMEOUT_S: Final = 60.0
 
@@ -35,9 +35,7 @@ class Builder:
             first, second = fields(decode(answer.content), 2, "builder's answer")
             base, manifest = octets(first, "base"), octets(second, "manifest")
         except (httpx.HTTPError, DecodeError) as error:
-            raise CampaignError(
-                "no_builder", f"{self.url} does not requantise ({error}); is it running?"
-            ) from None
+            raise CampaignError("no_builder", f"{self.url} does not requantise ({error}); is it running?") from None
         if answer.status_code != httpx.codes.OK:
             raise CampaignError("builder_refuses", f"{base.decode()}: {manifest.decode()}")
         return base, manifest
@@ -48,5 +46,4 @@ def sign_release(signer: Signer, chain_id: bytes, manifest: bytes, model: bytes)
     named = Manifest.FromString(manifest)
     named.chain_id = chain_id
     data = named.SerializeToString(deterministic=True)
-    signed = SignedManifest(manifest=data, signature=signer.sign(RELEASE_DOMAIN, data))
-    return ReleaseCandidate(signed.SerializeToString(deterministic=True), model)
+    return ReleaseCandidate(sign_manifest(data, signer), model)

@@ -64,6 +64,7 @@ class Campaign:
     builder: Builder
     progress: Progress
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
 
 
 def run(path: Path, watch: bool) -> None:
@@ -93,9 +94,7 @@ def run(path: Path, watch: bool) -> None:
 
 async def run_campaign(campaign: Campaign, watch: bool) -> None:
     """The main lane and, once it is calibrated, the arms beside it."""
-    main = Lane(
-        campaign.package.task.name, expand(campaign.config.rounds), True, campaign.config.retries, watch
-    )
+    main = Lane(campaign.package.task.name, expand(campaign.config.rounds), True, campaign.config.retries, watch)
     first = campaign.package.model
     ready: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as group:
@@ -226,7 +225,7 @@ async def _open(campaign: Campaign, lane: Lane, action: Open) -> int:
     base = await _base(campaign)
     async with campaign.turn:
         status = await campaign.client.status()
-        deadline_ms = max(time.time_ns() // 1_000_000, status.time_ms) + round(plan.open_s * 1000)
+        deadline_ms = max(campaign.now_ms(), status.time_ms) + round(plan.open_s * 1000)
         body = OpenRound(
             task=lane.task,
             round=action.round,
@@ -253,9 +252,7 @@ async def _base(campaign: Campaign) -> bytes:
     """SHA-256 of the base in force, which gateways' features must be of: the main task's newest release."""
     view = await campaign.client.task(campaign.package.task.name)
     if view is None or view.release is None:
-        raise CampaignError(
-            "no_release", f"task {campaign.package.task.name} has no release; approve version 1 first"
-        )
+        raise CampaignError("no_release", f"task {campaign.package.task.name} has no release; approve version 1 first")
     return view.release.model_sha256
 
 

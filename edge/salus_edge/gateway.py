@@ -35,6 +35,7 @@ from salus_edge.predictor import Predictor
 from salus_edge.proto import link_pb2
 from salus_edge.rounds import Participant
 from salus_edge.store import Database, models, windows
+from salus_edge.store.features import Features
 from salus_edge.store.models import StoredRelease
 
 QUEUE: Final = 256
@@ -69,6 +70,9 @@ class Gateway:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Raises whatever ends one of the tasks."""
         self._forget_windows()
+        late = self.predictor.catch_up(_now_ms())
+        if late:
+            log.info("caught_up", windows=late)
         client = ChainClient(self.settings.genesis, self.settings.validators)
         signer = PemSigner.load(self.settings.key)
         async with client, asyncio.TaskGroup() as group:
@@ -126,13 +130,20 @@ class Gateway:
             log.info("packet", device=patient.device, kind=outcome.arrival.kind, code=outcome.code)
         match content:
             case FeatureBatch() if outcome.code == "":
-                await asyncio.to_thread(self.predictor.predict, patient.patient, content, _now_ms())
+                await self._predict(patient, content)
             case link_pb2.State():
                 await self._on_state(patient, content)
             case link_pb2.Event():
                 await self._on_event(patient, content)
             case tuple():
                 self._labelled.set()
+
+    async def _predict(self, patient: Patient, batch: FeatureBatch) -> None:
+        kept = Features(batch.start_ms, batch.start_ms + batch.duration_ms, batch.values)
+        try:
+            await asyncio.to_thread(self.predictor.predict, patient.patient, batch.base_sha256, kept, _now_ms())
+        except sqlite3.Error as error:  # the features are stored: the next start predicts them
+            log.error("not_predicted", device=patient.device, windows=len(kept), why=str(error))
 
     async def _on_state(self, patient: Patient, state: link_pb2.State) -> None:
         command = command_for(self.database, patient, state, self.settings.retention_ms)
@@ -208,13 +219,10 @@ class Gateway:
 
 def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. Raises ConfigError: key, store or boot counter cannot be used."""
-    first = not settings.store.exists()
+    known = settings.boot_counter.exists() or settings.store.exists()
+    # Before the store: a gateway killed between the two starts anew, and one that lost its counter never does.
+    counter = BootCounter(settings.boot_counter) if known else BootCounter.create(settings.boot_counter)
     with Database(settings.store) as database:
-        counter = (
-            BootCounter.create(settings.boot_counter)
-            if first and not settings.boot_counter.exists()
-            else BootCounter(settings.boot_counter)
-        )
         asyncio.run(_main(Gateway(settings, database, counter.next())))
 
 

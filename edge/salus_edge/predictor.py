@@ -9,10 +9,10 @@ from typing import Final
 
 from salus_edge import bases, decoder
 from salus_edge.config import ArmConfig, Settings
-from salus_edge.link.messages import FeatureBatch
 from salus_edge.personal import compose
 from salus_edge.rows import dequantise
-from salus_edge.store import Database, models
+from salus_edge.store import Database, features, models
+from salus_edge.store.features import Features
 from salus_edge.store.models import Prediction
 from salus_edge.training.program import Floats, TrainingProgram
 
@@ -52,23 +52,33 @@ class Predictor:
         with self._lock:
             self._weights.clear()
 
-    def predict(self, patient: str, batch: FeatureBatch, now_ms: int) -> tuple[Prediction, ...]:
-        """Predict each feature of a batch of the current base, and store that."""
+    def predict(self, patient: str, base: bytes, found: Features, now_ms: int) -> tuple[Prediction, ...]:
+        """Predict features of the current base, by time, and store that."""
+        if not len(found):
+            return ()
         arm = self._settings.arms[0]
         with self._lock:
-            flat, personal = self._weights_of(arm, patient, batch.base_sha256)
+            flat, personal = self._weights_of(arm, patient, base)
             self._program.load(flat)
-            logits = self._program.predict_features(dequantise(batch.values, self._settings.package.task))
+            logits = self._program.predict_features(dequantise(found.values, self._settings.package.task))
             state, made = self._states.get(patient, decoder.State()), []
-            for start, row in zip(batch.start_ms.tolist(), logits, strict=True):
-                state, said = decoder.step(state, row, start, 2 * batch.duration_ms, self._settings.confirm)
-                end = start + batch.duration_ms
+            for start, end, row in zip(found.start_ms.tolist(), found.end_ms.tolist(), logits, strict=True):
+                state, said = decoder.step(state, row, start, 2 * (end - start), self._settings.confirm)
                 late = now_ms - end > HISTORICAL_MS
                 made.append(Prediction(start, end, said.label, said.probability, personal, late))
             self._states[patient] = state
         with self._database.transaction() as cursor:
-            models.add_predictions(cursor, patient, arm.task, batch.base_sha256, made)
+            models.add_predictions(cursor, patient, arm.task, base, made)
         return tuple(made)
+
+    def catch_up(self, now_ms: int) -> int:
+        """Predict what was stored and acknowledged before this process could predict it; how many windows."""
+        arm = self._settings.arms[0].task
+        base = bases.current(self._database, self._settings, arm).base
+        return sum(
+            len(self.predict(each.patient, base, features.unpredicted(self._database, each.patient, base, arm), now_ms))
+            for each in self._settings.patients
+        )
 
     def _weights_of(self, arm: ArmConfig, patient: str, base: bytes) -> tuple[Floats, bool]:
         key = (patient, base)

@@ -40,9 +40,7 @@ def window_rows(database: Database, settings: Settings, arm: ArmConfig, patient:
     return Rows("calibration", found.values[kept] if len(found) else found.values, classes[kept])
 
 
-def _feature_rows(
-    database: Database, settings: Settings, patient: str, base: bytes, sources: Collection[str]
-) -> Rows:
+def _feature_rows(database: Database, settings: Settings, patient: str, base: bytes, sources: Collection[str]) -> Rows:
     found = features.read(database, patient, base)
     classes = _classes(database, settings, patient, found.start_ms, found.end_ms, sources)
     kept = classes != NONE

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from salus_chain.genesis import read_genesis, write_genesis
 from salus_chain.node import load_node
 from salus_chain.validator import GatewaySeat, ValidatorConfig, read_validator, write_validator
 from tests.chain.federation import signer
+from tests.chain.ports import free_ports
 from tests.chain.test_proofs import PROOF, F
 
 RUN = CliRunner()
@@ -69,6 +71,16 @@ def test_the_configuration_is_read_back_and_an_unknown_key_refused(tmp_path: Pat
     write_validator(path, ValidatorConfig(name="ward", gateways=(GatewaySeat(id="g", public_key="0", patients=1),)))
     with pytest.raises(ConfigError, match=r"gateways\.g\.public_key"):
         read_validator(path)
+
+
+@pytest.mark.parametrize("seat_port", [0, 1])
+def test_a_taken_port_is_named(tmp_path: Path, seat_port: int) -> None:
+    ports = free_ports(2)
+    founded = init_chain(tmp_path / "fed", validators=1, ports=ports)
+    with socket.create_server(("127.0.0.1", ports[seat_port])):
+        result = RUN.invoke(app, ["run", str(founded.validators[0])])
+    assert isinstance(result.exception, ConfigError)
+    assert f"127.0.0.1:{ports[seat_port]}: Address already in use" in str(result.exception)
 
 
 async def test_a_validator_refuses_to_start_with_what_is_wrong(tmp_path: Path) -> None:

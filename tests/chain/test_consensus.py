@@ -251,3 +251,11 @@ def test_a_certificate_needs_exactly_a_quorum_sorted_and_distinct() -> None:
         assert not check_decided(CHAIN, keys(4), Decided(body, Certificate(0, wrong)))
     assert not check_decided(CHAIN, keys(4), Decided(body, Certificate(1, good)))
     assert not check_decided(CHAIN, keys(4), Decided(block(4, 1, mark=1), Certificate(0, good)))
+
+
+def test_a_block_with_other_transactions_than_its_header_names_is_refused() -> None:
+    body = block(4, 1)
+    other = replace(body, transactions=(b"slipped in",))
+    seals = tuple(Seal(seat, signed(4, Type.COMMIT, 1, body.digest, seat).signature) for seat in range(3))
+    assert not check_message(CHAIN, keys(4), signed(4, Type.PROPOSAL, 1, body.digest, 1, other))
+    assert not check_decided(CHAIN, keys(4), Decided(other, Certificate(0, seals)))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from salus_chain import consensus, wire
-from salus_chain.consensus import Message, Type
-from salus_chain.errors import Rejected
+from salus_chain.consensus import Decided, Message, Type
+from salus_chain.errors import DecodeError, Rejected
 from salus_chain.founding import DATABASE_FILE, VOTES_FILE, prepare_folder
 from salus_chain.ledger import Ledger, Seat
 from salus_chain.state import RoundStatus, state_root
@@ -65,18 +67,21 @@ class World:
             sender, to, frame = self.wires.popleft()
             if to not in self.ledgers:
                 continue
-            ledger = self.ledgers[to]
-            frame = wire.decode_frame(wire.encode_frame(frame))
-            match frame:
-                case Message():
-                    ledger.handle(consensus.Received(frame))
-                case consensus.Decided():
-                    ledger.handle(consensus.ReceivedDecided(frame))
-                    self.wires.append((to, sender, wire.Get(frame.block.header.height + 1)))
-                case wire.Get(height):
-                    ledger.handle(consensus.Asked(sender, height))
-                case wire.Tx(data):
-                    ledger.gossiped(data)
+            self.hand_over(sender, to, wire.decode_frame(wire.encode_frame(frame)))
+
+    def hand_over(self, sender: int, to: int, frame: wire.Frame) -> None:
+        """As `Node.received` does."""
+        ledger = self.ledgers[to]
+        match frame:
+            case Message():
+                ledger.handle(consensus.Received(frame))
+            case Decided():
+                ledger.handle(consensus.ReceivedDecided(frame))
+                self.wires.append((to, sender, wire.Get(frame.block.header.height + 1)))
+            case wire.Get(height):
+                ledger.handle(consensus.Asked(sender, height))
+            case wire.Tx(data):
+                ledger.gossiped(data)
 
     def tick(self) -> None:
         for ledger in self.ledgers.values():
@@ -191,3 +196,28 @@ def test_malformed_and_refused_transactions_change_nothing(tmp_path: Path) -> No
         world.ledgers[0].submit(world.f.quorum(ApproveModel(TASK, 2, LAYOUT.to_json(), PROGRAM, MODEL_DIGEST)))
     world.deliver()
     assert world.heights() == [0] * 4 and not world.ledgers[0].mempool.waiting
+
+
+def test_no_damaged_frame_of_a_peer_stops_a_validator_or_moves_it(tmp_path: Path) -> None:
+    world, rng = World(tmp_path), Random(7)
+    world.ledgers[1].submit(world.f.quorum(APPROVE))
+    frames = [wire.encode_frame(frame) for _, to, frame in world.wires if to == 0]
+    world.kill(0)
+    world.deliver()
+    stored = world.ledgers[1].store.block(1)
+    assert stored is not None
+    frames += [wire.encode_frame(frame) for frame in (Decided(*stored), wire.Tx(b"junk"), wire.Get(1 << 62))]
+    world.start(0)
+    world.wires.clear()
+    heard = 0
+    for _ in range(4_000):
+        raw = bytearray(rng.choice(frames))
+        raw[rng.randrange(len(raw))] ^= 1 << rng.randrange(8)
+        with suppress(DecodeError):
+            world.hand_over(1, 0, wire.decode_frame(bytes(raw)))
+            heard += 1
+    assert heard > 1_000
+    assert world.ledgers[0].state.height == 0 and not world.logs[0].at(1)
+    world.wires.clear()
+    world.tick()
+    assert world.heights() == [1] * 4

@@ -50,7 +50,12 @@ def test_a_wrong_file_is_refused_by_key(tmp_path: Path, text: str, said: str) ->
 def test_rates_become_parts_per_million_sorted_by_name() -> None:
     plan = RoundPlan(kind="feature", algorithm="fedavg", lr_shared=0.03, shared_epochs=4, momentum=0.9, clip=1.5)
     found = dict(plan.parameters())
-    assert (found["lr_shared"], found["shared_epochs"], found["momentum"], found["clip"]) == (30_000, 4, 900_000, 1_500_000)
+    assert (found["lr_shared"], found["shared_epochs"], found["momentum"], found["clip"]) == (
+        30_000,
+        4,
+        900_000,
+        1_500_000,
+    )
     assert [name for name, _ in plan.parameters()] == sorted(found)
     assert plan.norm_bound == 3 << 23
 

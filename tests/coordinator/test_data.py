@@ -87,7 +87,10 @@ def with_nan() -> Recording:
 @pytest.mark.parametrize(
     ("dataset", "code"),
     [
-        (one(replace(recording("p0", "0"), channels=CHANNELS[:5], samples=np.zeros((9, 5), np.float32))), "missing_channels"),
+        (
+            one(replace(recording("p0", "0"), channels=CHANNELS[:5], samples=np.zeros((9, 5), np.float32))),
+            "missing_channels",
+        ),
         (one(replace(recording("p0", "0"), samples=np.zeros((9, 5), np.float32), spans=())), "wrong_shape"),
         (one(with_nan()), "not_finite"),
         (one(replace(recording("p0", "0"), spans=(Span(5, 500, "a"),))), "bad_span"),

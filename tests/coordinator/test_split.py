@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ def test_parts_share_no_sample_and_no_window_lies_in_two(length: int, window: in
     cut = parts(recording("p", "s", length), Split(gap_samples=window))
     ranges = [cut["setup"], cut["diary"], cut["reference"]]
     assert all(0 <= part.start <= part.end <= length for part in ranges)
-    assert all(before.end <= after.start for before, after in zip(ranges, ranges[1:], strict=False))
+    assert all(before.end <= after.start for before, after in pairwise(ranges))
     for start in range(0, length - window + 1, hop):
         touched = [part for part in ranges if start < part.end and start + window > part.start]
         inside = [part for part in ranges if part.start <= start and start + window <= part.end]

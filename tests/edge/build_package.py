@@ -49,9 +49,7 @@ def main(folder: Path) -> None:
         trainer.load(start)
         for _ in range(30):
             order = rng.permutation(len(labels))
-            trainer.train(
-                windows[order], labels[order], np.ones(len(labels), np.float32), Rates(0.05, 0.05, 0.5)
-            )
+            trainer.train(windows[order], labels[order], np.ones(len(labels), np.float32), Rates(0.05, 0.05, 0.5))
         flat = trainer.dump()
     write(assemble(TASK, program, flat, Reference(windows, labels.astype(np.int64))), folder)
 

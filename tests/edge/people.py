@@ -11,9 +11,7 @@ HERTZ = (0.0, 1.0, 3.0)
 RATE_HZ = 20.0
 
 
-def make_windows(
-    labels: NDArray[np.integer], rng: np.random.Generator, twist: float = 0.0
-) -> NDArray[np.float32]:
+def make_windows(labels: NDArray[np.integer], rng: np.random.Generator, twist: float = 0.0) -> NDArray[np.float32]:
     """Windows (n, 32, 2) of these classes; `twist` turns the two channels by that angle."""
     time_s = np.arange(SAMPLES) / RATE_HZ
     turn = np.array([[np.cos(twist), -np.sin(twist)], [np.sin(twist), np.cos(twist)]])

@@ -70,9 +70,7 @@ def check(dataset: DataSet, channels: tuple[str, ...] = ()) -> DataSet:
         )
     if len(dataset.subjects) < 2:
         only = dataset.subjects[0]
-        raise DataError(
-            "one_subject", f"{dataset.name} has only subject {only}; a federation needs two or more"
-        )
+        raise DataError("one_subject", f"{dataset.name} has only subject {only}; a federation needs two or more")
     return dataset
 
 
@@ -82,15 +80,9 @@ def _check_recording(where: str, recording: Recording, channels: tuple[str, ...]
         raise DataError(
             "missing_channels", f"{where} lacks {', '.join(missing)}; it has {', '.join(recording.channels)}"
         )
-    if (
-        recording.samples.ndim != 2
-        or recording.samples.shape[1] != len(recording.channels)
-        or recording.rate_hz <= 0
-    ):
+    if recording.samples.ndim != 2 or recording.samples.shape[1] != len(recording.channels) or recording.rate_hz <= 0:
         shape, named = recording.samples.shape, len(recording.channels)
-        raise DataError(
-            "wrong_shape", f"{where}: {shape} samples, {named} channels at {recording.rate_hz} Hz"
-        )
+        raise DataError("wrong_shape", f"{where}: {shape} samples, {named} channels at {recording.rate_hz} Hz")
     bad = ~np.isfinite(recording.samples)
     if bad.any():
         row, column = (int(each[0]) for each in np.nonzero(bad))

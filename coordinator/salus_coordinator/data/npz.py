@@ -22,9 +22,7 @@ COMMON = (
 def arrays(path: Path, names: tuple[str, ...]) -> Arrays:
     """These arrays of the file. Raises DataError `absent`, `unreadable` or `missing_arrays`."""
     if not path.is_file():
-        raise DataError(
-            "absent", f"{path} is not there; `salus data list` shows what is and how to get the others"
-        )
+        raise DataError("absent", f"{path} is not there; `salus data list` shows what is and how to get the others")
     try:
         with np.load(path, allow_pickle=False) as file:
             missing = [name for name in names if name not in file.files]
@@ -85,6 +83,4 @@ def restore(path: Path, name: str) -> DataSet:
         for index in range(len(offsets) - 1)
     )
     by_session = str(got["split_by"]) == "session"
-    return DataSet(
-        name, str(got["title"]), str(got["licence"]), recordings, "session" if by_session else "time"
-    )
+    return DataSet(name, str(got["title"]), str(got["licence"]), recordings, "session" if by_session else "time")

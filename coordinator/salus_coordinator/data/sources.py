@@ -137,9 +137,7 @@ def import_data(name: str, source: Path, root: Path | None = None) -> Path:
     reader = SOURCES[name].import_files
     if reader is None:
         able = ", ".join(known for known, each in SOURCES.items() if each.import_files)
-        raise DataError(
-            "not_importable", f"{name} has no importer yet ({SOURCES[name].get}); those that have: {able}"
-        )
+        raise DataError("not_importable", f"{name} has no importer yet ({SOURCES[name].get}); those that have: {able}")
     path = imported(root or locate(), name)
     save(check(reader(source), SOURCES[name].channels), path)
     return path

@@ -68,9 +68,7 @@ def allot(dataset: DataSet, split: Split) -> tuple[dict[str, Range], ...]:
         for rank, index in enumerate(indices):
             part = _part((rank + 0.5) / len(indices), split)
             whole = Range(0, len(dataset.recordings[index].samples))
-            allotted[index] = {
-                name: whole if name == part else Range(0, 0) for name in ("setup", "diary", "reference")
-            }
+            allotted[index] = {name: whole if name == part else Range(0, 0) for name in ("setup", "diary", "reference")}
     return tuple(allotted)
 
 
@@ -94,9 +92,7 @@ def bouts(dataset: DataSet, labels: frozenset[str]) -> DataSet:
     return replace(dataset, recordings=recordings, split_by="session")
 
 
-def people(
-    dataset: DataSet, pretrain: int | None = None, seed: int = 0
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def people(dataset: DataSet, pretrain: int | None = None, seed: int = 0) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(who pre-trains, who is a patient): drawn from the seed, then in the data set's order.
 
     `pretrain` people pre-train, None is 40 % of them. Raises DataError `too_few_subjects`.

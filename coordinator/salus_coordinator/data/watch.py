@@ -60,16 +60,12 @@ def parse(data: bytes, where: str) -> DataSet:
     """The file's bytes to the common form. Raises DataError `wrong_sha256`."""
     digest = sha256(data).hexdigest()
     if digest != SHA256:
-        raise DataError(
-            "wrong_sha256", f"{where} has SHA-256 {digest}, not {SHA256}; reinstall seglearn==1.2.5"
-        )
+        raise DataError("wrong_sha256", f"{where} has SHA-256 {digest}, not {SHA256}; reinstall seglearn==1.2.5")
     raw = _unpickle(data)
     names = [str(name) for name in raw["y_labels"]]
     recordings = []
     rows = zip(raw["X"], raw["y"], raw["subject"], raw["side"], strict=True)
-    for samples, label, subject, side in sorted(
-        rows, key=lambda row: (int(row[2]), int(row[3]), int(row[1]))
-    ):
+    for samples, label, subject, side in sorted(rows, key=lambda row: (int(row[2]), int(row[3]), int(row[1]))):
         name = names[int(label)]
         recordings.append(
             Recording(
@@ -87,18 +83,14 @@ def parse(data: bytes, where: str) -> DataSet:
 class _ArraysOnly(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Callable[..., Any]:
         if (module, name) not in ALLOWED:
-            raise DataError(
-                "unsafe_pickle", f"the watch data ask for {module}.{name}; only numpy arrays are allowed"
-            )
+            raise DataError("unsafe_pickle", f"the watch data ask for {module}.{name}; only numpy arrays are allowed")
         return ALLOWED[module, name]
 
 
 def _unpickle(data: bytes) -> dict[str, Any]:
     file = io.BytesIO(data)
     version = np.lib.format.read_magic(file)
-    read_header = (
-        np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    )
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     read_header(file)
     contents = _ArraysOnly(file, encoding="ASCII").load()
     found: dict[str, Any] = contents.item()

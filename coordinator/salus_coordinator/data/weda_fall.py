@@ -50,18 +50,14 @@ def import_files(source: Path) -> DataSet:
     falls = _fall_windows(source / "fall_timestamps.csv")
     files = sorted(source.glob("50Hz/[DF]??/U??_R??_accel.csv"))
     if not files:
-        raise DataError(
-            "absent", f"{source} holds no 50Hz/F01/U01_R01_accel.csv; give the authors' `dataset` folder"
-        )
+        raise DataError("absent", f"{source} holds no 50Hz/F01/U01_R01_accel.csv; give the authors' `dataset` folder")
     recordings = []
     for file in files:
         subject, trial = (int(number) for number in re.findall(r"\d+", file.name)[:2])
         key = f"{file.parent.name}/{file.name.removesuffix('_accel.csv')}"
         acc, gyro = _table(file, "accel"), _table(file.with_name(file.name.replace("accel", "gyro")), "gyro")
         samples = np.concatenate(_common_time(acc, gyro), axis=1).astype(np.float32)
-        recordings.append(
-            _recording(subject, file.parent.name, trial, samples, falls.get(key, (np.nan, np.nan)))
-        )
+        recordings.append(_recording(subject, file.parent.name, trial, samples, falls.get(key, (np.nan, np.nan))))
     return _dataset(recordings)
 
 
@@ -84,10 +80,7 @@ def _fall_windows(path: Path) -> dict[str, tuple[float, float]]:
     if not path.is_file():
         raise DataError("absent", f"{path} is not there; it marks when each fall happens")
     with path.open(newline="", encoding="utf-8-sig") as file:
-        return {
-            row["filename"]: (float(row["start_time"]), float(row["end_time"]))
-            for row in csv.DictReader(file)
-        }
+        return {row["filename"]: (float(row["start_time"]), float(row["end_time"])) for row in csv.DictReader(file)}
 
 
 def _table(path: Path, sensor: str) -> NDArray[np.float64]:

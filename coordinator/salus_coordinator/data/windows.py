@@ -36,13 +36,9 @@ def channels(task: Task, recording: Recording) -> NDArray[np.float32]:
     missing = [name for name in task.channels if name not in recording.channels]
     if missing:
         have = ", ".join(recording.channels)
-        raise DataError(
-            "missing_channels", f"{where} lacks {', '.join(missing)} of task {task.name}; it has {have}"
-        )
+        raise DataError("missing_channels", f"{where} lacks {', '.join(missing)} of task {task.name}; it has {have}")
     if abs(recording.rate_hz / task.rate_hz - 1.0) > RATE_TOLERANCE:
-        raise DataError(
-            "wrong_rate", f"{where} has {recording.rate_hz:g} Hz, task {task.name} {task.rate_hz:g} Hz"
-        )
+        raise DataError("wrong_rate", f"{where} has {recording.rate_hz:g} Hz, task {task.name} {task.rate_hz:g} Hz")
     return recording.samples[:, [recording.channels.index(name) for name in task.channels]]
 
 
@@ -77,17 +73,13 @@ def labelled(
         for at_ms, window in zip(start_ms, cuts, strict=True):
             start = round(float(at_ms) * task.rate_hz / 1000.0)
             end = start + shape.samples
-            label = (
-                label_at(task, recording, start, end) if inside.start <= start and end <= inside.end else None
-            )
+            label = label_at(task, recording, start, end) if inside.start <= start and end <= inside.end else None
             if label is not None:
                 windows.append(window)
                 labels.append(label)
                 subjects.append(recording.subject)
     if not windows:
-        raise DataError(
-            "no_windows", f"no window of {shape.samples} samples carries a label of task {task.name}"
-        )
+        raise DataError("no_windows", f"no window of {shape.samples} samples carries a label of task {task.name}")
     return Labelled(np.stack(windows), np.array(labels, np.int64), np.array(subjects))
 
 

@@ -18,6 +18,7 @@ from salus_coordinator.data.split import Range, Split, allot, bouts, people
 from salus_coordinator.data.windows import Labelled, labelled
 from salus_coordinator.errors import DataError, MissingTool
 from salus_coordinator.model import cache, package
+from salus_coordinator.model.opened import check_program
 from salus_coordinator.model.pretrain import Recipe, pretrain
 from salus_coordinator.model.quantise import Reference
 from salus_edge.task import Task
@@ -87,9 +88,7 @@ def training_pairs(
 ) -> tuple[list[tuple[Recording, Range | None]], list[tuple[Recording, Range | None]]]:
     """(earlier, later) time of the pre-training people: what is trained on, and the reference set."""
     split = Split(setup=LATER, diary=LATER, test=LATER, gap_samples=gap_samples)
-    rows = [
-        row for row in zip(dataset.recordings, allot(dataset, split), strict=True) if row[0].subject in who
-    ]
+    rows = [row for row in zip(dataset.recordings, allot(dataset, split), strict=True) if row[0].subject in who]
     earlier: list[tuple[Recording, Range | None]] = [(recording, part["setup"]) for recording, part in rows]
     return earlier, [(recording, part["reference"]) for recording, part in rows]
 
@@ -124,6 +123,7 @@ def _make(request: Request, chosen: tuple[str, ...], stages: Stages) -> package.
         program = convert(task)
     with stages.stage("pretrain", f"pre-training on {len(train.labels)} windows, {recipe.steps} steps"):
         flat = pretrain(task, program, train, recipe, request.seed)
+    check_program(task, program, flat, reference.windows)
     stages.say("quantising, running TFLM on the reference set")
     facts = {"windows": float(len(train.labels)), "people": float(len(chosen)), **stages.seconds}
     return package.assemble(task, program, flat, reference, measured=facts)
@@ -133,7 +133,5 @@ def _converter() -> Callable[[Task], bytes]:
     try:
         from salus_coordinator.model.program import convert
     except ImportError as error:
-        raise MissingTool(
-            f"building a model needs TensorFlow: `pip install 'salus[build]'` ({error})"
-        ) from None
+        raise MissingTool(f"building a model needs TensorFlow: `pip install 'salus[build]'` ({error})") from None
     return convert

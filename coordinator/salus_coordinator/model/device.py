@@ -121,13 +121,9 @@ class _Graph:
                 (scale, 0),
                 q_bytes,
             ),
-            self.tensor(
-                f"{row.name}/bias", [filters], schema.TensorType.INT32, (bias_scale, 0), q_bias.tobytes()
-            ),
+            self.tensor(f"{row.name}/bias", [filters], schema.TensorType.INT32, (bias_scale, 0), q_bias.tobytes()),
         ]
-        output = self.tensor(
-            f"{row.name}/out", [1, 1, row.length_out, filters], schema.TensorType.INT8, after
-        )
+        output = self.tensor(f"{row.name}/out", [1, 1, row.length_out, filters], schema.TensorType.INT8, after)
         return self.operator(
             schema.BuiltinOperator.CONV_2D, schema.BuiltinOptions.Conv2DOptions, options, inputs, output
         )
@@ -137,18 +133,14 @@ class _Graph:
         width = row.length_in // row.length_out
         options.padding, options.strideH, options.strideW = schema.Padding.VALID, 1, width
         options.filterHeight, options.filterWidth = 1, width
-        output = self.tensor(
-            f"{row.name}/out", [1, 1, row.length_out, row.channels_out], schema.TensorType.INT8, after
-        )
+        output = self.tensor(f"{row.name}/out", [1, 1, row.length_out, row.channels_out], schema.TensorType.INT8, after)
         kind = schema.BuiltinOptions.Pool2DOptions
         return self.operator(schema.BuiltinOperator.AVERAGE_POOL_2D, kind, options, [source], output)
 
     def reshape(self, source: int, shape: Sequence[int], scale: Scale) -> int:
         options = schema.ReshapeOptionsT()
         options.newShape = np.asarray(shape, np.int32)
-        fixed = self.tensor(
-            "shape", [len(shape)], schema.TensorType.INT32, None, np.asarray(shape, "<i4").tobytes()
-        )
+        fixed = self.tensor("shape", [len(shape)], schema.TensorType.INT32, None, np.asarray(shape, "<i4").tobytes())
         output = self.tensor("feature", shape, schema.TensorType.INT8, scale)
         kind = schema.BuiltinOptions.ReshapeOptions
         return self.operator(schema.BuiltinOperator.RESHAPE, kind, options, [source, fixed], output)

@@ -111,9 +111,7 @@ def _base_row(name: str, layer: Layer, length: int, channels: int) -> Row:
     if layer.filters < 1 or layer.stride < 1 or layer.taps < 1 or layer.taps % layer.stride:
         raise ModelError("bad_layer", f"{name}: conv needs filters >= 1 and taps a multiple of stride >= 1")
     if layer.taps > length:
-        raise ModelError(
-            "bad_layer", f"{name}: {layer.taps} taps on {length} steps; shorten it or drop a layer"
-        )
+        raise ModelError("bad_layer", f"{name}: {layer.taps} taps on {length} steps; shorten it or drop a layer")
     after = (length - layer.taps) // layer.stride + 1
     kernel = (layer.taps, channels, layer.filters)
     return Row(name, "base", layer, length, channels, after, layer.filters, kernel)

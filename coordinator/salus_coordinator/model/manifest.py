@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -13,7 +12,8 @@ from salus_chain.layout import Layout
 from salus_chain.proto import release_pb2 as pb
 from salus_coordinator.model.layers import features, window_shape
 from salus_coordinator.model.quantise import Quantised, Reference, feature_scale
-from salus_edge.task import Parameter, Task
+from salus_edge.frontend.pipeline import manifest_frontend
+from salus_edge.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def base_manifest(
     origin: Origin,
 ) -> bytes:
     """A serialised `salus.release.v1.Manifest` of kind BASE, deterministic."""
-    frontend = frontend_message(task)
+    frontend = manifest_frontend(task)
     feature = feature_scale(task)
     manifest = pb.Manifest(
         task=task.name,
@@ -68,34 +68,7 @@ def base_manifest(
     return manifest.SerializeToString(deterministic=True)
 
 
-def frontend_message(task: Task) -> pb.FrontEnd:
-    """The task's front end; parameters sorted by name, nested lists flat."""
-    return pb.FrontEnd(
-        blocks=[
-            pb.Block(
-                name=block.block,
-                parameters=[
-                    pb.Parameter(name=name, values=_numbers(value))
-                    for name, value in sorted(block.parameters.items())
-                ],
-            )
-            for block in task.frontend
-        ],
-        window_samples=task.window.samples,
-        hop_samples=task.window.hop,
-        rate_hz=task.rate_hz,
-    )
-
-
 def reference_digest(reference: Reference) -> bytes:
     """SHA-256 over windows (float32 LE) and labels (int64 LE)."""
     windows: NDArray[np.float32] = np.ascontiguousarray(reference.windows, "<f4")
     return sha256(windows.tobytes() + np.ascontiguousarray(reference.labels, "<i8").tobytes()).digest()
-
-
-def _numbers(value: Parameter | list[float]) -> Iterator[float]:
-    if isinstance(value, list):
-        for each in value:
-            yield from _numbers(each)
-    elif not isinstance(value, str):
-        yield float(value)

@@ -39,9 +39,7 @@ def operators(model: bytes) -> list[str]:
     names = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
     parsed = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
     codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in parsed.operatorCodes]
-    used = [
-        names.get(codes[each.opcodeIndex], "CUSTOM") for graph in parsed.subgraphs for each in graph.operators
-    ]
+    used = [names.get(codes[each.opcodeIndex], "CUSTOM") for graph in parsed.subgraphs for each in graph.operators]
     for name in used:
         if name not in OPERATORS:
             known = ", ".join(OPERATORS)

@@ -29,9 +29,7 @@ FILES: Final = (
     "reference.npz", "report.json",
 )  # fmt: skip
 
-Json = dict[
-    str, "str | int | float | list[str] | list[dict[str, str | int]] | dict[str, float] | dict[str, int]"
-]
+Json = dict[str, "str | int | float | list[str] | list[dict[str, str | int]] | dict[str, float] | dict[str, int]"]
 
 
 @dataclass(frozen=True)
@@ -106,9 +104,7 @@ def read(folder: Path) -> Package:
     """Raises ModelError `bad_package` naming what is missing or does not fit."""
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
-        raise ModelError(
-            "bad_package", f"{folder} lacks {', '.join(missing)}; make it with `salus model build`"
-        )
+        raise ModelError("bad_package", f"{folder} lacks {', '.join(missing)}; make it with `salus model build`")
     plan = Layout.from_json((folder / "layout.json").read_text())
     task = load_task(folder / "task.toml")
     model = np.frombuffer((folder / "model.i32").read_bytes(), "<i4").astype(np.int32)
@@ -153,8 +149,7 @@ def _report(
 ) -> Json:
     table = rows(task)
     layers: list[dict[str, str | int]] = [
-        {"name": row.name, "layer": row.layer.layer, "weights": row.weights, "macs": row.macs}
-        for row in table
+        {"name": row.name, "layer": row.layer.layer, "weights": row.weights, "macs": row.macs} for row in table
     ]
     base = [row for row in table if row.group == "base"]
     return {

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from salus_coordinator.data.windows import Labelled
 from salus_coordinator.model.augment import Augmentation, augment
 from salus_coordinator.model.layers import initial
-from salus_coordinator.model.runner import Runner
+from salus_coordinator.model.opened import opened
 from salus_edge.task import Task
+from salus_edge.training.program import Rates
 
 Floats = NDArray[np.float32]
 Progress = Callable[[int, int, float], None]  # (step, steps, loss)
@@ -55,9 +56,10 @@ def pretrain(
     `data` windows are `margin` samples longer.
     """
     rng = np.random.default_rng(seed)
-    runner = Runner(program, task.batch)
+    runner = opened(task, program)
     runner.load(initial(task, rng))
-    weight, labels = balance(data.labels), data.labels.astype(np.int32)
+    runner.reset()
+    weight, labels = balance(data.labels), data.labels
     step, loss = 0, 0.0
     while step < recipe.steps:
         order = _filled(rng.permutation(len(labels)), task.batch)
@@ -65,14 +67,8 @@ def pretrain(
         for at in range(0, len(order), task.batch):
             batch = slice(at, at + task.batch)
             rate = rate_at(step, recipe)
-            rates = {
-                "lr_shared": rate,
-                "lr_personal": rate,
-                "momentum": recipe.momentum,
-                "weight_decay": recipe.weight_decay,
-                "mu": 0.0,
-            }
-            loss = runner.step("train", x[batch], labels[order[batch]], weight[order[batch]], rates)
+            rates = Rates(rate, rate, recipe.momentum, recipe.weight_decay)
+            loss = runner.train(x[batch], labels[order[batch]], weight[order[batch]], rates)
             step += 1
             if step >= recipe.steps:
                 break

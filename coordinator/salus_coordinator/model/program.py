@@ -32,9 +32,7 @@ def convolve(x: Tensor, kernel: Tensor, row: Row) -> Tensor:
     taps, channels, filters = row.kernel
     x = tf.slice(x, [0, 0, 0], [batch, blocks * stride, channels]) if blocks * stride < row.length_in else x
     x = tf.reshape(x, [batch, blocks, stride * channels])
-    parts = [
-        tf.slice(x, [0, at, 0], [batch, row.length_out, stride * channels]) for at in range(taps // stride)
-    ]
+    parts = [tf.slice(x, [0, at, 0], [batch, row.length_out, stride * channels]) for at in range(taps // stride)]
     patches = tf.reshape(tf.concat(parts, axis=2), [batch * row.length_out, taps * channels])
     return tf.reshape(
         tf.matmul(patches, tf.reshape(kernel, [taps * channels, filters])), [batch, row.length_out, filters]
@@ -79,16 +77,13 @@ def weighted_loss(logits: Tensor, y: Tensor, weight: Tensor, classes: int) -> Te
 class _Part:
     """One flat vector of weights with its momentum and anchor, and how it is cut into variables."""
 
-    def __init__(
-        self, module: Any, name: str, shapes: Sequence[tuple[int, ...]], personal: Sequence[bool]
-    ) -> None:
+    def __init__(self, module: Any, name: str, shapes: Sequence[tuple[int, ...]], personal: Sequence[bool]) -> None:
         sizes = [int(np.prod(shape)) for shape in shapes]
         self.shapes, self.size = list(shapes), sum(sizes)
         self.starts = np.cumsum([0, *sizes]).tolist()
         self.personal = np.repeat(np.asarray(personal, np.float32), sizes)
         self.weights, self.velocity, self.anchor = (
-            tf.Variable(tf.zeros(self.size), name=f"{name}_{kind}")
-            for kind in ("weights", "velocity", "anchor")
+            tf.Variable(tf.zeros(self.size), name=f"{name}_{kind}") for kind in ("weights", "velocity", "anchor")
         )
         setattr(module, name, [self.weights, self.velocity, self.anchor])
 
@@ -120,9 +115,7 @@ def build_module(task: Task) -> tuple[Any, dict[str, Any]]:
     classes, parts = len(task.classes), (base, dense)
     done = tf.constant(0)
 
-    def step(
-        x: Tensor, y: Tensor, weight: Tensor, rates: Sequence[Tensor], from_features: bool
-    ) -> dict[str, Tensor]:
+    def step(x: Tensor, y: Tensor, weight: Tensor, rates: Sequence[Tensor], from_features: bool) -> dict[str, Tensor]:
         moved = (dense,) if from_features else parts
         with tf.GradientTape() as tape:
             read = [part.read() for part in moved]

@@ -61,9 +61,7 @@ def quantise(task: Task, flat: Floats, reference: Reference) -> Quantised:
     check_budget(task, table, len(model), arena)
     inputs = scales[0].quantise(reference.windows)
     outputs = Oracle(model).run(inputs)
-    before = _accuracy(
-        forward.logits(table, weights, forward.features(table, weights, reference.windows)), reference
-    )
+    before = _accuracy(forward.logits(table, weights, forward.features(table, weights, reference.windows)), reference)
     after = _accuracy(forward.logits(table, weights, feature_scale(task).dequantise(outputs)), reference)
     if before - after > LOSS_POINTS:
         raise ModelError(
@@ -97,9 +95,7 @@ def input_scale(windows: Floats) -> Scale:
     return Scale(float(np.float32(max(largest, 1e-6) / 127.0)), 0)
 
 
-def activation_scales(
-    task: Task, table: tuple[Row, ...], weights: dict[str, Floats], windows: Floats
-) -> list[Scale]:
+def activation_scales(task: Task, table: tuple[Row, ...], weights: dict[str, Floats], windows: Floats) -> list[Scale]:
     """The input's scale, then one per base row: [0, largest seen], but the task's fixed one from the last
     convolution on.
     """
@@ -109,9 +105,7 @@ def activation_scales(
     scales = [input_scale(windows)]
     for index, output in enumerate(seen):
         largest = max(float(output.max()), 1e-3)
-        scales.append(
-            feature_scale(task) if index >= last else Scale(float(np.float32(largest / 255.0)), -128)
-        )
+        scales.append(feature_scale(task) if index >= last else Scale(float(np.float32(largest / 255.0)), -128))
     return scales
 
 
@@ -142,9 +136,7 @@ def check_budget(task: Task, table: tuple[Row, ...], flash: int, arena: int) -> 
 def golden_indices(labels: NDArray[np.int64], count: int = GOLDENS) -> list[int]:
     """The first window of each of `count` classes, then the first others: fixed by the reference set."""
     firsts = [int(np.argmax(labels == label)) for label in np.unique(labels)][:count]
-    return (firsts + [index for index in range(len(labels)) if index not in firsts])[
-        : min(count, len(labels))
-    ]
+    return (firsts + [index for index in range(len(labels)) if index not in firsts])[: min(count, len(labels))]
 
 
 def _accuracy(logits: Floats, reference: Reference) -> float:

@@ -36,9 +36,7 @@ class Builder:
         made = self.package
         if len(order.model) != 4 * made.layout.size:
             have = len(order.model)
-            raise ModelError(
-                "wrong_model", f"{have} bytes of weights where {4 * made.layout.size} are laid out"
-            )
+            raise ModelError("wrong_model", f"{have} bytes of weights where {4 * made.layout.size} are laid out")
         model = np.frombuffer(order.model, "<i4").astype(np.int32)
         if model_digest(made.layout.digest, model) != order.settled_model_digest:
             raise ModelError("wrong_model", "the weights do not have the settled digest; fetch them again")
@@ -46,9 +44,7 @@ class Builder:
             quantised = quantise(made.task, to_float(model), made.reference)
         origin = Origin(order.version, order.settled_model_digest, order.settled_round, order.parent_sha256)
         program = sha256(made.program).digest()
-        return quantised.model, base_manifest(
-            made.task, made.layout, quantised, made.reference, program, origin
-        )
+        return quantised.model, base_manifest(made.task, made.layout, quantised, made.reference, program, origin)
 
 
 def application(builder: Builder) -> FastAPI:

@@ -36,14 +36,10 @@ def _budget(report: Json) -> Table:
 def _facts(report: Json) -> Table:
     made = Table(title="Measured", title_justify="left", show_header=False)
     operators = report["operators"]
-    made.add_row(
-        "operators, all in TFLM", ", ".join(map(str, operators)) if isinstance(operators, list) else ""
-    )
+    made.add_row("operators, all in TFLM", ", ".join(map(str, operators)) if isinstance(operators, list) else "")
     accuracy, measured = report["accuracy"], report["measured"]
     if isinstance(accuracy, dict) and isinstance(measured, dict):
-        made.add_row(
-            "reference set", f"{report['reference_windows']} windows, later time of the pre-training people"
-        )
+        made.add_row("reference set", f"{report['reference_windows']} windows, later time of the pre-training people")
         made.add_row("accuracy there, float", f"{accuracy['reference_float']:.1f} %")
         made.add_row("accuracy there, int8 in TFLM", f"{accuracy['reference_int8']:.1f} %")
         made.add_row("build", ", ".join(f"{name} {value:g}" for name, value in measured.items()))

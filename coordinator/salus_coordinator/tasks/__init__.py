@@ -23,9 +23,7 @@ def find_task(name: str) -> Task:
     task.
     """
     if name in LATER:
-        raise ConfigError(
-            f"task {name} needs front end blocks that this version does not have yet: {LATER[name]}"
-        )
+        raise ConfigError(f"task {name} needs front end blocks that this version does not have yet: {LATER[name]}")
     if name in SHIPPED:
         with as_file(files(__package__) / f"{name}.toml") as path:
             return load_task(path)

@@ -24,7 +24,7 @@ def build(where: str, parameters: Mapping[str, Parameter], channels: int) -> Sta
             raise TaskError(f"{where}: a row of sos is [b0, b1, b2, a0, a1, a2] with a0 not 0, not {row}")
         if np.abs(np.roots(row[3:])).max(initial=0.0) >= 1.0:
             raise TaskError(f"{where}: section {row} is not stable")
-    sections = np.array(rows, np.float64)
+    sections = np.array(rows, np.float32).astype(np.float64)  # as a manifest carries them
     sections /= sections[:, 3:4]
 
     def step(state: Samples, chunk: Chunk) -> tuple[Samples, Chunk]:

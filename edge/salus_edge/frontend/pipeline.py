@@ -85,9 +85,7 @@ class FrontEnd:
         if len(bad):
             row, column = bad[0].tolist()
             name = self.task.channels[column]
-            raise Refused(
-                "not_finite", f"sample {row} after {chunk.t0_ms:.0f} ms: {name} is not a finite number"
-            )
+            raise Refused("not_finite", f"sample {row} after {chunk.t0_ms:.0f} ms: {name} is not a finite number")
 
 
 def cut(task: Task, samples: NDArray[np.floating[Any]], t0_ms: float) -> Windows:

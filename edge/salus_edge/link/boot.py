@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from pathlib import Path
@@ -13,10 +14,14 @@ _HIGHEST: Final = (1 << 32) - 1
 
 
 class BootCounter:
-    """A decimal number in a file of its own. `create` makes it at enrolment; a start never does."""
+    """A decimal number in a file of its own. `create` makes it at enrolment; a start never does.
+
+    A boot belongs to the process that took it: two at once would seal under the same nonces.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock: int | None = None
 
     @classmethod
     def create(cls, path: Path) -> BootCounter:
@@ -30,13 +35,29 @@ class BootCounter:
     def next(self) -> int:
         """This start's boot number, durable when it returns.
 
-        Raises ConfigError: missing, corrupt, used up, or not to be persisted; then nothing may be sealed.
+        Raises ConfigError: missing, corrupt, used up, held by another process, or not to be persisted; then
+        nothing may be sealed.
         """
+        self._read()
+        self._hold()
         boot = self._read() + 1
         if boot > _HIGHEST:
             raise ConfigError(f"{self._path}: the boot counter is used up; enrol the device again")
         _persist(self._path, boot)
         return boot
+
+    def _hold(self) -> None:
+        """Lock out other processes until this one ends: the descriptor is never closed."""
+        if self._lock is not None:
+            return
+        path = self._path.with_name(f"{self._path.name}.lock")
+        try:
+            self._lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            raise ConfigError(f"{self._path}: another process runs with this boot counter; stop it first") from None
+        except OSError as error:
+            raise ConfigError(f"{path}: boot counter cannot be locked ({error})") from None
 
     def _read(self) -> int:
         try:

@@ -19,8 +19,10 @@ Handler = Callable[[str, bytes], Awaitable[None]]
 KEEPALIVE_S: Final = 20
 WAIT_S: Final = 10.0  # for CONNACK, SUBACK and PUBACK
 FIRST_PAUSE_S: Final = 0.2
-LONGEST_PAUSE_S: Final = 30.0
+LONGEST_PAUSE_S: Final = 5.0
 IN_FLIGHT: Final = 64
+PENDING_PUBLISHES: Final = 10_000  # aiomqtt warns above it; how many are open is the sender's affair
+SUBACK_FAILURE: Final = 0x80  # MQTT 3.1.1, section 3.9.3
 
 log = structlog.get_logger(__name__)
 
@@ -59,12 +61,13 @@ class Connection:
         self._will = will
         self._on_connect = on_connect
         self._client: aiomqtt.Client | None = None
+        self._sending: set[asyncio.Task[None]] = set()
         self.connected = asyncio.Event()
 
     async def run(self, handle: Handler) -> None:
         """Connect, receive and reconnect for ever. `handle(topic, payload)` is awaited message by message.
 
-        An error of `handle` ends `run`: what may be wrong with a message is for the handler to catch.
+        An error of `handle` or `on_connect` ends `run`: what may be wrong with a message is for the handler to catch.
         """
         pause_s = FIRST_PAUSE_S
         while True:
@@ -77,6 +80,8 @@ class Connection:
             finally:
                 self._client = None
                 self.connected.clear()
+                for sending in self._sending:
+                    sending.cancel()
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter, not a secret
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
@@ -85,14 +90,24 @@ class Connection:
         client = self._client
         if client is None:
             raise NotConnected(f"{topic}: no connection to {self._broker}")
+        sending = asyncio.create_task(client.publish(topic, payload, qos=1, retain=retain, timeout=WAIT_S))
+        self._sending.add(sending)
         try:
-            await client.publish(topic, payload, qos=1, retain=retain, timeout=WAIT_S)
+            await asyncio.wait({sending})
+            sending.result()
         except (aiomqtt.MqttError, ValueError) as error:
             raise NotConnected(f"{topic}: {self._broker} did not confirm ({error})") from None
+        except asyncio.CancelledError:
+            if not sending.cancelled():
+                raise
+            raise NotConnected(f"{topic}: lost {self._broker} before it confirmed") from None
+        finally:
+            sending.cancel()
+            self._sending.discard(sending)
 
     def _new_client(self) -> aiomqtt.Client:
         broker, will = self._broker, self._will
-        return aiomqtt.Client(
+        client = aiomqtt.Client(
             broker.host,
             broker.port,
             username=broker.username,
@@ -105,20 +120,35 @@ class Connection:
             will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True) if will else None,
             max_inflight_messages=IN_FLIGHT,
         )
+        client.pending_calls_threshold = PENDING_PUBLISHES
+        return client
 
     async def _receive(self, client: aiomqtt.Client, handle: Handler) -> None:
-        if self._subscriptions:
-            await client.subscribe([(name, 1) for name in self._subscriptions])
+        await self._subscribe(client)
         self._client = client
         self.connected.set()
         log.info("broker_there", broker=str(self._broker), client=self._client_id)
-        greeting = asyncio.create_task(self._greet(), name=f"{self._client_id} on connect")
+        tasks = [
+            asyncio.create_task(self._greet(), name=f"{self._client_id} on connect"),
+            asyncio.create_task(_pump(client, handle), name=f"{self._client_id} receive"),
+        ]
         try:
-            async for message in client.messages:
-                await handle(message.topic.value, bytes(message.payload))
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
         finally:
-            greeting.cancel()
-            await asyncio.gather(greeting, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _subscribe(self, client: aiomqtt.Client) -> None:
+        """Raises MqttError, on which `run` tries again, when the broker's access list forbids a topic."""
+        if not self._subscriptions:
+            return
+        codes = await client.subscribe([(name, 1) for name in self._subscriptions])
+        refused = [name for name, code in zip(self._subscriptions, codes, strict=True) if _failed(code)]
+        if refused:
+            raise aiomqtt.MqttError(f"the broker refuses subscriptions to {', '.join(refused)}")
 
     async def _greet(self) -> None:
         if self._on_connect is None:
@@ -127,3 +157,13 @@ class Connection:
             await self._on_connect()
         except NotConnected as error:
             log.info("lost_while_greeting", client=self._client_id, why=str(error))
+
+
+async def _pump(client: aiomqtt.Client, handle: Handler) -> None:
+    async for message in client.messages:
+        await handle(message.topic.value, bytes(message.payload))
+
+
+def _failed(code: object) -> bool:
+    """A SUBACK's return code, which paho gives as a number or as a ReasonCode."""
+    return int(getattr(code, "value", code)) >= SUBACK_FAILURE

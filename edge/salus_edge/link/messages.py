@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -17,6 +16,7 @@ from salus_edge.proto import link_pb2
 _INT16_MAX: Final = 32767
 _UINT32_MAX: Final = (1 << 32) - 1
 _DIGEST_BYTES: Final = 32
+_LARGEST: Final = 1e38  # so that int16 * scale stays a float32
 
 M = TypeVar("M", bound=Message)
 
@@ -93,10 +93,12 @@ class WindowBatch:
     consent: bytes
 
     def encode(self) -> bytes:
-        """Raises EdgeError: start times as in FeatureBatch, a value that is not finite."""
+        """Raises EdgeError: start times as in FeatureBatch, no consent, a value that is not finite or over 1e38."""
         offsets = _offsets(self.start_ms)
+        if len(self.consent) != _DIGEST_BYTES:
+            raise EdgeError("windows leave a wearable only under the 32-byte digest of a consent")
         peak = float(np.abs(self.windows).max(initial=0.0))
-        if not math.isfinite(peak):
+        if not peak <= _LARGEST:
             raise EdgeError("a window that is not finite cannot be sent; the front end refuses such samples")
         scale = float(np.float32(peak / _INT16_MAX)) or 1.0  # too small for float32: all zeros at any scale
         steps = np.rint(self.windows.astype(np.float64) / scale)
@@ -120,8 +122,8 @@ class WindowBatch:
         """Raises Refused `malformed`: no window, lengths unlike the shape, a bad scale, no consent."""
         message = read(link_pb2.Windows, data)
         samples, channels = message.samples, message.channels
-        if not math.isfinite(message.scale) or message.scale <= 0:
-            raise Refused("malformed", f"Windows: scale {message.scale} is no positive number")
+        if not 0 < message.scale <= _LARGEST / _INT16_MAX * 2:
+            raise Refused("malformed", f"Windows: scale {message.scale} is not above 0, or makes infinite values")
         if len(message.consent) != _DIGEST_BYTES:
             raise Refused("malformed", f"Windows: a consent digest of {len(message.consent)} bytes, not 32")
         rows = _equal("Windows: values", (each.values for each in message.windows), 2)

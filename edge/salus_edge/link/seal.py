@@ -105,6 +105,8 @@ def _packet(topic: str, payload: bytes) -> link_pb2.Packet:
     except DecodeError:
         code = "truncated" if _cut_short(payload) else "malformed"
         raise Refused(code, f"{topic}: {len(payload)} bytes that are no whole Packet") from None
+    if not payload:
+        raise Refused("truncated", f"{topic}: an empty payload")
     if packet.version != VERSION:
         raise Refused("wrong_version", f"{topic}: packet version {packet.version}, not {VERSION}")
     if len(packet.ciphertext) < TAG_BYTES:
@@ -115,8 +117,8 @@ def _packet(topic: str, payload: bytes) -> link_pb2.Packet:
 
 
 def _cut_short(payload: bytes) -> bool:
-    """Whether the first field, the version, is right, so that the fault lies further back."""
-    return payload[:2] == bytes([0x08, VERSION])
+    """Whether the first field, the version, is right as far as it goes, so that the fault lies further back."""
+    return bytes([0x08, VERSION]).startswith(payload[:2])
 
 
 def _nonce(boot: int, sequence: int) -> bytes:

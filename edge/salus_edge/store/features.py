@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from salus_edge.store.database import Database
+from salus_edge.store.database import Database, Row
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,17 +45,25 @@ def add(
 
 def read(database: Database, patient: str, base: bytes, since_ms: int = 0) -> Features:
     """All features of one patient and base from `since_ms` on."""
-    rows = database.rows(
-        "SELECT start_ms, end_ms, content FROM features "
-        "WHERE patient = ? AND base = ? AND start_ms >= ? ORDER BY start_ms",
-        (patient, base, since_ms),
+    return _features(
+        database.rows(
+            "SELECT start_ms, end_ms, content FROM features"
+            " WHERE patient = ? AND base = ? AND start_ms >= ? ORDER BY start_ms",
+            (patient, base, since_ms),
+        )
     )
-    return Features(
-        np.array([row[0] for row in rows], np.int64),
-        np.array([row[1] for row in rows], np.int64),
-        np.array([np.frombuffer(row[2], np.int8) for row in rows], np.int8).reshape(len(rows), -1)
-        if rows
-        else np.empty((0, 0), np.int8),
+
+
+def unpredicted(database: Database, patient: str, base: bytes, arm: str) -> Features:
+    """What a wearable sent of this base that has no prediction of this arm."""
+    return _features(
+        database.rows(
+            "SELECT start_ms, end_ms, content FROM features AS f"
+            " WHERE patient = ? AND base = ? AND origin = 'device' AND NOT EXISTS (SELECT 1 FROM predictions AS p"
+            " WHERE p.patient = f.patient AND p.arm = ? AND p.base = f.base AND p.start_ms = f.start_ms)"
+            " ORDER BY start_ms",
+            (patient, base, arm),
+        )
     )
 
 
@@ -69,3 +77,13 @@ def count(database: Database, patient: str) -> int:
     """How many features of all bases are stored."""
     found = database.row("SELECT COUNT(*) FROM features WHERE patient = ?", (patient,))
     return 0 if found is None else int(found[0])
+
+
+def _features(rows: Sequence[Row]) -> Features:
+    return Features(
+        np.array([row[0] for row in rows], np.int64),
+        np.array([row[1] for row in rows], np.int64),
+        np.array([np.frombuffer(row[2], np.int8) for row in rows], np.int8).reshape(len(rows), -1)
+        if rows
+        else np.empty((0, 0), np.int8),
+    )

@@ -25,10 +25,11 @@ def delta(before: Floats, after: Floats, indices: NDArray[np.int64]) -> Floats:
     return after[indices] - before[indices]
 
 
-def clip(values: Floats, bound: float) -> Floats:
+def clip(values: Floats, bound: float) -> NDArray[np.float64]:
     """`values` scaled down to L2 norm `bound` where it is longer (McMahan et al., ICLR 2018, eq. 1)."""
-    norm = float(np.linalg.norm(values.astype(np.float64)))
-    return values if norm <= bound else (values * (bound / norm)).astype(np.float32)
+    exact = values.astype(np.float64)
+    norm = float(np.linalg.norm(exact))
+    return exact if norm <= bound else exact * (bound / norm)
 
 
 def combine(deltas: Sequence[Floats], bound: float) -> Int32s:
@@ -44,7 +45,7 @@ def combine(deltas: Sequence[Floats], bound: float) -> Int32s:
             raise Refused("wrong_shape", f"patient {index}: a delta of shape {each.shape}, not {deltas[0].shape}")
         if not np.isfinite(each).all():
             raise Refused("not_finite", f"patient {index}: training diverged; lower the rates of the round")
-    mean = np.mean([clip(each, bound).astype(np.float64) for each in deltas], axis=0)
+    mean = np.mean([clip(each, bound) for each in deltas], axis=0)
     try:
         return to_fixed(mean)
     except Rejected as error:

@@ -152,6 +152,7 @@ class Device:
             return
         self._say_release(status)
         if status.progress == ReleaseStatus.ACTIVE:
+            self.flash.set("calibrate until_ms", 0)  # a base release ends the campaign that led to it
             self._start_engine()
             self._calls.state_changed()
 

@@ -103,6 +103,7 @@ class Outbox:
         """Until something stirs, or the next ack is overdue."""
         due_s = min(self._sent.values(), default=time.monotonic() + self._ack_timeout_s) - time.monotonic()
         try:
-            await asyncio.wait_for(self._stirred.wait(), max(due_s, 0.01))
+            async with asyncio.timeout(max(due_s, 0.01)):  # wait_for may swallow a cancellation (CPython #86296)
+                await self._stirred.wait()
         except TimeoutError:
             return
