@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import struct
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,11 @@ from numpy.typing import NDArray
 from salus_coordinator.errors import MissingTool, ModelError
 from salus_edge.errors import Refused
 from salus_hil.errors import MissingEngine
+
+if TYPE_CHECKING:
+    from salus_coordinator.model.oracle import Oracle
+
+_UNREADABLE: Final = (struct.error, IndexError, KeyError, TypeError, ValueError, UnicodeDecodeError)
 
 
 class Engine(Protocol):
@@ -31,11 +37,27 @@ def load_tflm(model: bytes, arena_bytes: int) -> Engine:
     from salus_coordinator.model.oracle import Oracle
 
     try:
-        return Oracle(model, arena_bytes)
+        return Tflm(Oracle(model, arena_bytes))
     except MissingTool as error:
         raise MissingEngine(str(error)) from None
     except ModelError as error:
         raise Refused("bad_model", f"{error.reason} (arena {arena_bytes} bytes)") from None
+    except _UNREADABLE as error:
+        raise Refused("bad_model", f"not a .tflite: {error}") from None
+
+
+class Tflm:
+    """TFLM with one model. What it cannot run is the model's fault, which must not stop the wearable."""
+
+    def __init__(self, oracle: Oracle) -> None:
+        self._oracle = oracle
+
+    def run(self, windows: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Raises Refused `bad_model`: the model takes another input, or an operator fails."""
+        try:
+            return self._oracle.run(windows)
+        except (RuntimeError, ValueError) as error:
+            raise Refused("bad_model", f"does not run on windows {windows.shape[1:]}: {error}") from None
 
 
 class FakeEngine:
