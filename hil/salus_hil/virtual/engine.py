@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-import struct
 from collections.abc import Callable
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,6 @@ from salus_hil.errors import MissingEngine
 
 if TYPE_CHECKING:
     from salus_coordinator.model.oracle import Oracle
-
-_UNREADABLE: Final = (struct.error, IndexError, KeyError, TypeError, ValueError, UnicodeDecodeError)
 
 
 class Engine(Protocol):
@@ -42,8 +39,8 @@ def load_tflm(model: bytes, arena_bytes: int) -> Engine:
         raise MissingEngine(str(error)) from None
     except ModelError as error:
         raise Refused("bad_model", f"{error.reason} (arena {arena_bytes} bytes)") from None
-    except _UNREADABLE as error:
-        raise Refused("bad_model", f"not a .tflite: {error}") from None
+    except Exception as error:  # the wheel parses in Python first, and a damaged .tflite raises anything there
+        raise Refused("bad_model", f"not a .tflite: {error!r}") from None
 
 
 class Tflm:
