@@ -17,7 +17,7 @@ from salus.report.facts import RoundFacts, Score, Traffic
 from salus_chain.client import ChainClient
 
 COMMAND_TIMEOUT_S = 120.0
-LABEL_PARTS = {(): "0 %", ("setup",): "20 %", ("setup", "diary"): "60 %"}
+LABEL_PARTS = {(): "calibrated", ("setup",): "20 %", ("setup", "diary"): "60 %"}
 
 
 def scores(prepared: Prepared) -> list[Score]:

@@ -26,11 +26,11 @@ FEDERATION: Final = "demo"
 # Fixed on pre-training people before any patient's test part was looked at; the same for every arm.
 CALIBRATION: Final = {"shared_epochs": 5, "personal_epochs": 0, "lr_shared": 0.01, "open_s": 6.0}
 FEATURE: Final = {
-    "shared_epochs": 5,
-    "personal_epochs": 5,
-    "lr_shared": 0.01,
-    "lr_personal": 0.01,
-    "open_s": 2.0,
+    "shared_epochs": 10,
+    "personal_epochs": 30,
+    "lr_shared": 0.03,
+    "lr_personal": 0.03,
+    "open_s": 2.5,
 }
 
 

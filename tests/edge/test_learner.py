@@ -54,8 +54,8 @@ def test_an_update_is_made_once(learner: Learner, settings: Settings, database: 
 def test_personal_heads_stay_here(algorithm: str, learner: Learner, settings: Settings, database: Database) -> None:
     train(learner, algorithm=algorithm)
     layout, base = settings.package.layout, settings.package.base_sha256
-    anna = models.personal(database, "anna", "wave", base)
-    bert = models.personal(database, "bert", "wave", base)
+    anna = models.personal(database, "anna", "wave", base, "round")
+    bert = models.personal(database, "bert", "wave", base, "round")
     assert anna is not None
     assert bert is not None
     assert anna.groups == "head"
@@ -65,7 +65,7 @@ def test_personal_heads_stay_here(algorithm: str, learner: Learner, settings: Se
 
 def test_fedavg_keeps_nothing_personal(learner: Learner, settings: Settings, database: Database) -> None:
     train(learner, algorithm="fedavg", groups=("trunk", "head"))
-    assert models.personal(database, "anna", "wave", settings.package.base_sha256) is None
+    assert models.personal(database, "anna", "wave", settings.package.base_sha256, "round") is None
     assert learner.refit_arm(settings.arms[0], settings.package.base_sha256) == 0
 
 

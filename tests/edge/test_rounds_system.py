@@ -291,7 +291,9 @@ async def test_a_gateways_life_with_a_federation(ward: Ward) -> None:
     assert ward.record("wave-60", 1).status in ("committed", "settled")
     assert arm.weights == {"gateway-0": 1}
     await ward.until(lambda database: _model_is(database, "wave", new, second.model_after), "the settled model")
-    await ward.until(lambda database: models.personal(database, "anna", "wave", new) is not None, "her own head")
+    await ward.until(
+        lambda database: models.personal(database, "anna", "wave", new, "predict") is not None, "her own head"
+    )
 
     # Later windows score what was learned; the gateway is stopped, and scored from its store.
     live(ward, base, manifest, 2, 2 * COUNT, "reference")

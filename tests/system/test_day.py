@@ -169,7 +169,7 @@ def test_features_cost_fewer_bytes_than_windows(small_run: SmallRun) -> None:
 def test_every_arm_scored_every_patient_on_the_same_windows(small_run: SmallRun) -> None:
     facts = small_run.facts
     columns = {(score.arm, score.labels) for score in facts.scores}
-    assert columns == {("release", "0 %")} | {
+    assert columns == {("release", "calibrated")} | {
         (arm, part) for arm in ("local", "fedavg", "personal") for part in ("20 %", "60 %")
     }
     for patient in facts.patients:
