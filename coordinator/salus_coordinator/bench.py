@@ -60,7 +60,7 @@ def gateway(task: Task, seconds: float) -> Figures:
 def table(figures: Figures) -> Table:
     """Steps/s side by side; what was compared stands in the title."""
     made = Table(title=f"Training on a gateway, task {figures['task']}, batch {figures['batch']}", title_justify="left")
-    made.caption = f"compared with {figures['compared_with']}"
+    made.caption = f"LiteRT program against {figures['compared_with']}"
     for heading in (
         "SGD steps/s",
         "LiteRT program",
@@ -70,7 +70,7 @@ def table(figures: Figures) -> Table:
         "ratio to fit",
     ):
         made.add_column(heading, justify="left" if heading == "SGD steps/s" else "right")
-    for part, name in (("head", "trunk and head on features"), ("whole", "whole network")):
+    for part, name in (("head", "trunk, head"), ("whole", "whole network")):
         made.add_row(
             name,
             f"{figures[f'litert_{part}_steps_s']:,.0f}",
@@ -79,7 +79,7 @@ def table(figures: Figures) -> Table:
             f"{figures[f'{part}_ratio']:.1f}×",
             f"{figures[f'{part}_ratio_fit']:.1f}×",
         )
-    made.add_row("peak memory, MB", f"{figures['rss_mb']:.0f}", f"{figures['keras_rss_mb']:.0f}", "", "", "")
+    made.add_row("peak MB", f"{figures['rss_mb']:.0f}", f"{figures['keras_rss_mb']:.0f}", "", "", "")
     return made
 
 

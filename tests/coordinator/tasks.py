@@ -51,10 +51,10 @@ def recording(
     return Recording(subject, session, CHANNELS, rate_hz, samples, (Span(0, length, label),))
 
 
-def data_set(people: int = 4, split_by_session: bool = False, sessions: int = 3) -> DataSet:
+def data_set(people: int = 4, split_by_session: bool = False, sessions: int = 3, length: int = 400) -> DataSet:
     """Each person does each class once per session."""
     recordings = tuple(
-        recording(f"p{person}", f"{session}-{label}", 400, label, seed=97 * person + 7 * session + ord(label))
+        recording(f"p{person}", f"{session}-{label}", length, label, seed=97 * person + 7 * session + ord(label))
         for person in range(people)
         for session in range(sessions)
         for label in "abc"

@@ -36,6 +36,8 @@ def load_tflm(model: bytes, arena_bytes: int) -> Engine:
         raise MissingEngine(str(error)) from None
     except ModelError as error:
         raise Refused("bad_model", f"{error.reason} (arena {arena_bytes} bytes)") from None
+    except Exception as error:  # the wheel parses in Python first, and a damaged .tflite raises anything there
+        raise Refused("bad_model", f"not a .tflite: {error!r}") from None
 
 
 class FakeEngine:

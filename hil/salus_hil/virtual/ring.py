@@ -46,7 +46,7 @@ class Ring:
                 if self._delete(refusal.boot, refusal.sequence, refusal.sequence):
                     self._flash.add(f"refused by gateway {refusal.code}", 1)
 
-    def keys(self) -> Iterator[Key]:
+    def waiting(self) -> Iterator[Key]:
         """Oldest first."""
         for boot, sequence in self._flash.db.execute("SELECT boot, sequence FROM ring ORDER BY boot, sequence"):
             yield Key(boot, sequence)
