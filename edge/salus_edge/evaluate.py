@@ -84,6 +84,8 @@ def _patient(learner: Learner, patient: Patient) -> Iterator[Score]:
         yield _score(learner, patient, LOCAL, LOCAL, arm.labels, flat, seen, len(own))
     for arm in settings.arms:
         own = feature_rows(database, settings, arm, patient.patient, base)
+        if learner.stale(arm, patient.patient, base):
+            learner.refit_patient(arm, patient.patient, base)
         flat, _ = weights(database, settings, arm, patient.patient, base)
         latest = rounds.latest(database, arm.task, "feature")
         algorithm = latest.key.algorithm if latest else RELEASE

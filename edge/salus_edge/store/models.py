@@ -43,8 +43,9 @@ class StoredRelease:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Personal:
-    """A patient's own variables of `groups` (joined by commas), float32; used for predictions when
-    `valid`.
+    """A patient's own variables of `groups` (joined by commas), float32; used for predictions when `valid`.
+
+    `round` settled the shared variables that they were fitted to.
     """
 
     groups: str
