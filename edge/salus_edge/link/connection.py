@@ -166,4 +166,5 @@ async def _pump(client: aiomqtt.Client, handle: Handler) -> None:
 
 def _failed(code: object) -> bool:
     """A SUBACK's return code, which paho gives as a number or as a ReasonCode."""
-    return int(getattr(code, "value", code)) >= SUBACK_FAILURE
+    value = getattr(code, "value", code)
+    return not isinstance(value, int) or value >= SUBACK_FAILURE

@@ -27,6 +27,7 @@ class Mosquitto:
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser {getpass.getuser()}\n"
             f"persistence true\npersistence_location {folder}/\nautosave_interval 1\nmax_queued_messages 10000\n"
         )
+        self.saved = folder / "mosquitto.db"  # what a restarted broker still knows
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 

@@ -75,6 +75,13 @@ async def until_down(connection: Connection) -> None:
             await asyncio.sleep(0.01)
 
 
+async def until_saved(broker: Mosquitto, payload: bytes) -> None:
+    """The broker saves when it has a second to spare."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not broker.saved.exists() or payload not in broker.saved.read_bytes():
+            await asyncio.sleep(0.05)
+
+
 async def test_what_is_published_arrives_in_order(broker: Mosquitto) -> None:
     inbox = Inbox()
     connection = Connection(broker.url, "one", ["a/+"])
@@ -127,7 +134,7 @@ async def test_it_comes_back_after_a_restart_and_gets_what_was_queued(broker: Mo
     speaker = Connection(broker.url, "speaker", [], on_connect=greet)
     async with running(speaker, inbox.take):
         await speaker.publish("a", b"while away")
-        await asyncio.sleep(1.5)  # the broker saves each second
+        await until_saved(broker, b"while away")
         broker.kill()
         await until_down(speaker)
         broker.start()
