@@ -6,12 +6,12 @@ import sys
 from importlib.metadata import version
 from typing import Annotated
 
-import salus_edge.cli
-import salus_hil.cli
 import typer
 
 import salus_chain.cli
 import salus_coordinator.cli
+import salus_edge.cli
+import salus_hil.cli
 from salus.demo.cli import demo
 from salus.errors import SalusError
 from salus_chain.errors import ChainError, ConfigError

@@ -12,6 +12,7 @@ from salus_edge.errors import TaskError
 
 Parameter = float | str | list[float | list[float]]
 
+
 class Window(Config, frozen=True):
     """A window is `samples` long and starts every `hop` samples after the front end."""
 

@@ -106,9 +106,7 @@ def mean(values: Sequence[float]) -> float:
 
 def scores_of(facts: Facts, arm: str, labels: str) -> dict[str, float]:
     """Patient to accuracy of one arm and label part."""
-    return {
-        score.patient: score.accuracy for score in facts.scores if (score.arm, score.labels) == (arm, labels)
-    }
+    return {score.patient: score.accuracy for score in facts.scores if (score.arm, score.labels) == (arm, labels)}
 
 
 def columns(facts: Facts) -> list[tuple[str, str]]:

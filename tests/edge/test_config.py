@@ -41,7 +41,7 @@ def test_everything_in_it_is_found(settings: Settings, tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_named(changes: dict[str, object], said: str, tmp_path: Path, package_folder: Path) -> None:
     with pytest.raises(ConfigError, match=said):
-        read_settings(write_world(tmp_path, package_folder, **changes))
+        read_settings(write_world(tmp_path, package_folder, changes=changes))
 
 
 @pytest.mark.parametrize(("text", "mode"), [("abc", 0o600), ("00" * 31, 0o600), ("00" * 32, 0o644)])
@@ -61,7 +61,7 @@ def test_a_package_whose_files_do_not_fit_is_refused(tmp_path: Path, package_fol
     for file in package_folder.iterdir():
         (broken / file.name).write_bytes(file.read_bytes())
     (broken / "model.i32").write_bytes(b"1234")
-    with pytest.raises(ConfigError, match="model.i32"):
+    with pytest.raises(ConfigError, match=r"model\.i32"):
         read_settings(write_world(tmp_path, broken))
     (broken / "model.i32").write_bytes((package_folder / "model.i32").read_bytes())
     (broken / "base.tflite").write_bytes(b"another")

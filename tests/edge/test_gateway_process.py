@@ -120,7 +120,7 @@ def test_it_calibrates_refuses_and_predicts(world: Settings, port: int) -> None:
 def test_a_wrong_configuration_is_one_line_and_exit_code_2(
     change: dict[str, object], said: str, tmp_path: Path, package_folder: Path
 ) -> None:
-    path = write_world(tmp_path, package_folder, **change)
+    path = write_world(tmp_path, package_folder, changes=change)
     ended = subprocess.run(
         [sys.executable, "-m", "salus_edge", "run", str(path)],
         capture_output=True,

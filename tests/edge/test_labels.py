@@ -16,7 +16,7 @@ STARTS = np.array([0, 1000, 2000], np.int64)
 
 
 def classes_of(*labels: Interval, sources: tuple[str, ...] = ("setup",)) -> list[int]:
-    return join(STARTS, STARTS + 1000, labels, CLASSES, sources, 0.8).tolist()
+    return [int(each) for each in join(STARTS, STARTS + 1000, labels, CLASSES, sources, 0.8)]
 
 
 def test_four_fifths_of_a_window_suffice_and_less_does_not() -> None:

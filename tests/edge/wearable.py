@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 from salus_edge.config import Settings
 from salus_edge.link import Sealer, derive_keys, open_packet, topic
@@ -24,12 +25,11 @@ class Wearable:
         self.ring: dict[tuple[int, int], tuple[str, bytes]] = {}
         self.refused: dict[int, str] = {}
         self.commands: list[link_pb2.Command] = []
+        self.releases: list[bytes] = []
         self._lock = threading.Lock()
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=self.device)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=self.device)
         self._client.on_message = self._heard
-        self._client.on_connect = lambda client, *_: [
-            client.subscribe(self.topic(kind), qos=1) for kind in ("ack", "command")
-        ]
+        self._client.on_connect = self._subscribe
 
     def __enter__(self) -> Self:
         self._client.connect("127.0.0.1", self._port)
@@ -63,10 +63,17 @@ class Wearable:
         for where, payload in waiting:
             self.publish(where, payload)
 
+    def _subscribe(self, client: mqtt.Client, *_: object) -> None:
+        for kind in ("ack", "command", "release"):
+            client.subscribe(self.topic(kind), qos=1)
+
     def _heard(self, client: mqtt.Client, data: object, message: mqtt.MQTTMessage) -> None:
-        opened = open_packet(self._keys.down, message.topic, message.payload)
+        opened = open_packet(self._keys.down, message.topic, bytes(message.payload))
         if message.topic.endswith("/command"):
             self.commands.append(link_pb2.Command.FromString(opened.plaintext))
+            return
+        if message.topic.endswith("/release"):
+            self.releases.append(opened.plaintext)
             return
         ack = link_pb2.Ack.FromString(opened.plaintext)
         with self._lock:

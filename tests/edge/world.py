@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +30,12 @@ START_MS = 1_767_225_600_000
 ROWS = 60  # labelled windows of each source
 
 
-def write_world(folder: Path, package: Path, broker: str = "mqtt://127.0.0.1:1", **changes: object) -> Path:
-    """gateway.toml and all that it names; `changes` replace top-level keys."""
+def write_world(
+    folder: Path, package: Path, broker: str = "mqtt://127.0.0.1:1", changes: Mapping[str, object] | None = None
+) -> Path:
+    """gateway.toml and all that it names; `changes` replace top-level keys. Keys that exist stay."""
     keys = folder / "keys"
-    if not (keys / "hospital.pem").exists():
+    if not (folder / "genesis.toml").exists():
         names = ("hospital", "coordinator", "release", "gateway")
         public = {name: PemSigner.generate(keys / f"{name}.pem").public_key for name in names}
         seat = Validator("hospital", public["hospital"], "127.0.0.1:1", "http://127.0.0.1:1")
@@ -41,8 +43,9 @@ def write_world(folder: Path, package: Path, broker: str = "mqtt://127.0.0.1:1",
             "test", 1, (seat,), (public["coordinator"],), (public["release"],), Policy(min_updates=1), True
         )
         write_genesis(folder / "genesis.toml", genesis)
-        for index, name in enumerate(("store", *PATIENTS)):
-            secret = keys / name
+    for index, name in enumerate(("store", *PATIENTS)):
+        secret = keys / name
+        if not secret.exists():
             secret.write_text(bytes([index + 1] * 32).hex() + "\n")
             secret.chmod(0o600)
     content: dict[str, object] = {
@@ -67,7 +70,7 @@ def write_world(folder: Path, package: Path, broker: str = "mqtt://127.0.0.1:1",
         "arms": [{"task": "wave", "labels": ["setup"]}, {"task": "wave-60", "labels": ["setup", "diary"]}],
     }
     path = folder / "gateway.toml"
-    path.write_text(tomli_w.dumps({**content, **changes}))
+    path.write_text(tomli_w.dumps({**content, **(changes or {})}))
     return path
 
 

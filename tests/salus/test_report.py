@@ -86,10 +86,7 @@ def facts(hostile: str = "") -> Facts:
 def test_the_best_of_each_patient_and_label_part_is_marked_whoever_it_is() -> None:
     table = accuracy_table(facts())
     marked = {
-        (row.name, head)
-        for row in table.rows
-        for head, cell in zip(table.heads, row.cells, strict=True)
-        if cell.best
+        (row.name, head) for row in table.rows for head, cell in zip(table.heads, row.cells, strict=True) if cell.best
     }
     assert marked == {("5", ("fedavg", "20 %")), ("6", ("personal", "20 %")), ("mean", ("personal", "20 %"))}
 

@@ -28,10 +28,7 @@ CLIP = 2 * SCALE
 
 
 def stores(run: SmallRun) -> list[sqlite3.Connection]:
-    return [
-        sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        for path in sorted(run.folder.glob("gateway-*.sqlite"))
-    ]
+    return [sqlite3.connect(f"file:{path}?mode=ro", uri=True) for path in sorted(run.folder.glob("gateway-*.sqlite"))]
 
 
 def updates(run: SmallRun, task: str, number: int) -> list[tuple[int, list[int]]]:
@@ -54,9 +51,7 @@ def clipped_mean(files: list[tuple[int, list[int]]]) -> list[int]:
     total = sum(weight for weight, _ in clipped)
     columns = zip(*(values for _, values in clipped), strict=True)
     weights = [weight for weight, _ in clipped]
-    return [
-        round(Fraction(sum(w * v for w, v in zip(weights, column, strict=True)), total)) for column in columns
-    ]
+    return [round(Fraction(sum(w * v for w, v in zip(weights, column, strict=True)), total)) for column in columns]
 
 
 def int_sqrt(number: int) -> int:
@@ -144,9 +139,7 @@ def test_the_int8_numbers_differ_from_the_release_before(small_run: SmallRun) ->
         constants((small_run.folder / "model/base.tflite").read_bytes()),
         constants(releases(small_run)[2]),
     )
-    assert any(
-        not np.array_equal(first[name][0], second[name][0]) for name in first if name.endswith("/kernel")
-    )
+    assert any(not np.array_equal(first[name][0], second[name][0]) for name in first if name.endswith("/kernel"))
 
 
 def test_wearables_run_the_new_release_and_sent_features_of_both(small_run: SmallRun) -> None:
@@ -156,10 +149,7 @@ def test_wearables_run_the_new_release_and_sent_features_of_both(small_run: Smal
     }
     assert all(row.model_versions == [1, 2] for row in small_run.facts.traffic)
     for store in stores(small_run):
-        sent = {
-            bytes(base)
-            for (base,) in store.execute("SELECT DISTINCT base FROM features WHERE origin = 'device'")
-        }
+        sent = {bytes(base) for (base,) in store.execute("SELECT DISTINCT base FROM features WHERE origin = 'device'")}
         assert sent == bases
 
 

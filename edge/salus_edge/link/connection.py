@@ -10,6 +10,7 @@ from typing import Final
 
 import aiomqtt
 import structlog
+from paho.mqtt.reasoncodes import ReasonCode
 
 from salus_edge.errors import EdgeError
 from salus_edge.link.url import Broker, read_url
@@ -94,13 +95,11 @@ class Connection:
         self._sending.add(sending)
         try:
             await asyncio.wait({sending})
+            if sending.cancelled():
+                raise NotConnected(f"{topic}: lost {self._broker} before it confirmed")
             sending.result()
         except (aiomqtt.MqttError, ValueError) as error:
             raise NotConnected(f"{topic}: {self._broker} did not confirm ({error})") from None
-        except asyncio.CancelledError:
-            if not sending.cancelled():
-                raise
-            raise NotConnected(f"{topic}: lost {self._broker} before it confirmed") from None
         finally:
             sending.cancel()
             self._sending.discard(sending)
@@ -164,7 +163,7 @@ async def _pump(client: aiomqtt.Client, handle: Handler) -> None:
         await handle(message.topic.value, bytes(message.payload))
 
 
-def _failed(code: object) -> bool:
+def _failed(code: int | ReasonCode) -> bool:
     """A SUBACK's return code, which paho gives as a number or as a ReasonCode."""
-    value = getattr(code, "value", code)
-    return not isinstance(value, int) or value >= SUBACK_FAILURE
+    value: int = code if isinstance(code, int) else code.value
+    return value >= SUBACK_FAILURE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -90,7 +91,7 @@ def test_chunks_make_no_difference(lengths: list[int], rate_hz: float) -> None:
     which = msgspec.structs.replace(FULL, rate_hz=rate_hz)
     samples, begin = signal(sum(lengths)), 1_767_225_600_000
     edges = np.cumsum([0, *lengths]).tolist()
-    pieces = [(round(begin + a * 1000.0 / rate_hz), samples[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    pieces = [(round(begin + a * 1000.0 / rate_hz), samples[a:b]) for a, b in pairwise(edges)]
     starts, windows = replay(which, pieces)
     whole_starts, whole = cut(which, samples, begin)
     assert starts == whole_starts.tolist()
@@ -143,7 +144,7 @@ def test_a_sample_that_is_no_number_is_refused_and_changes_nothing(bad: float) -
     state, _ = front_end.step(None, Chunk(samples[:50], 0, 50.0))
     spoilt = samples[50:].copy()
     spoilt[3, 1] = bad
-    with pytest.raises(Refused, match="not_finite.*ay"):
+    with pytest.raises(Refused, match=r"not_finite.*ay"):
         front_end.step(state, Chunk(spoilt, 1000, 50.0))
     _, after = front_end.step(state, Chunk(samples[50:], 1000, 50.0))
     assert (after.windows == cut(FULL, signal(100), 0).windows[-len(after.windows) :]).all()

@@ -27,7 +27,6 @@ class Mosquitto:
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser {getpass.getuser()}\n"
             f"persistence true\npersistence_location {folder}/\nautosave_interval 1\nmax_queued_messages 10000\n"
         )
-        self.saved = folder / "mosquitto.db"  # what a restarted broker still knows
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -50,6 +49,13 @@ class Mosquitto:
         """It keeps its connections and answers nothing."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+
+    def stop(self) -> None:
+        """As by systemctl: sessions and queued messages are saved."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait()
+        self._process = None
 
     def kill(self) -> None:
         """As a power cut: nothing is saved."""

@@ -87,7 +87,7 @@ def test_mu_pulls_to_the_anchor(program: TrainingProgram, settings: Settings) ->
 
 def test_wrong_sizes_are_named(program: TrainingProgram, settings: Settings, tmp_path: Path) -> None:
     package = settings.package
-    with pytest.raises(ProgramError, match="no_such|cannot read"):
+    with pytest.raises(ProgramError, match="cannot read"):
         TrainingProgram(tmp_path / "no_such.tflite", package.layout, 8)
     with pytest.raises(ProgramError, match="batches of 8"):
         TrainingProgram(package.program, package.layout, 16)
@@ -107,5 +107,5 @@ def test_a_model_that_is_no_program_misses_a_signature(settings: Settings, tmp_p
     with pytest.raises(ProgramError, match="no signature 'train'"):
         TrainingProgram(path, settings.package.layout, 8)
     path.write_bytes(b"nothing")
-    with pytest.raises(ProgramError, match="not a .tflite"):
+    with pytest.raises(ProgramError, match=r"that .* reads"):
         TrainingProgram(path, settings.package.layout, 8)

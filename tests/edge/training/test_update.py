@@ -25,9 +25,7 @@ def test_clipping_bounds_the_norm_and_keeps_the_direction(values: np.ndarray, bo
 
 
 @given(st.lists(VECTORS, min_size=1, max_size=4), st.floats(0.01, 10))
-def test_an_update_is_longer_than_the_clip_norm_by_rounding_at_most(
-    deltas: list[np.ndarray], bound: float
-) -> None:
+def test_an_update_is_longer_than_the_clip_norm_by_rounding_at_most(deltas: list[np.ndarray], bound: float) -> None:
     steps = np.linalg.norm(combine(deltas, bound).astype(np.float64))
     assert steps <= bound * SCALE + 0.5 * np.sqrt(3) + 1e-6
 
