@@ -66,10 +66,16 @@ class Learner:
                 return kept.file
             return self._train(arm, view, round_key(view), to_float(model))
 
-    def refit_arm(self, arm: ArmConfig, base: bytes) -> int:
-        """Fit all patients' own variables anew for this base; how many are valid."""
+    def refit_patient(self, arm: ArmConfig, patient: str, base: bytes) -> bool:
+        """Fit a patient's own variables anew on top of the settled ones; whether they are valid."""
         with self.lock:
-            return sum(self._refit(arm, each.patient, base) for each in self.settings.patients)
+            return self._refit(arm, patient, base)
+
+    def stale(self, arm: ArmConfig, patient: str, base: bytes) -> bool:
+        """Whether a patient's own variables are fitted to another settled model than the arm's latest."""
+        settled = bases.shared(self.database, self.settings, arm, base)
+        own = models.personal(self.database, patient, arm.task, base)
+        return own is None or own.round != settled.round
 
     def _train(self, arm: ArmConfig, view: RoundView, key: RoundKey, start: Floats) -> bytes:
         indices = self._shared_indices(view)
@@ -118,7 +124,8 @@ class Learner:
         if not groups:
             return fitted.flat, fitted.loss, None
         values = extract(layout, fitted.flat, groups)
-        own = Personal(",".join(groups), values, bool(usable and usable.valid), key.round, len(rows))
+        valid = usable is not None and usable.valid
+        own = Personal(",".join(groups), values, valid, key.round - 1, len(rows))  # fitted to what was before
         return fitted.flat, fitted.loss, own
 
     def _shared_indices(self, view: RoundView) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -36,9 +36,7 @@ from salus_edge.training.schedules import Parameters
 from tests.edge.world import first_model, live, write_world
 
 pytestmark = pytest.mark.system
-ROUND = Parameters(
-    shared_epochs=2, personal_epochs=10, lr_shared=0.02, lr_personal=0.1, momentum=0.5, clip=2.0
-)
+ROUND = Parameters(shared_epochs=2, personal_epochs=10, lr_shared=0.02, lr_personal=0.1, momentum=0.5, clip=2.0)
 PATIENCE_S = 25.0
 
 
