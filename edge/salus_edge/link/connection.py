@@ -10,7 +10,6 @@ from typing import Final
 
 import aiomqtt
 import structlog
-from paho.mqtt.reasoncodes import ReasonCode
 
 from salus_edge.errors import EdgeError
 from salus_edge.link.url import Broker, read_url
@@ -163,7 +162,7 @@ async def _pump(client: aiomqtt.Client, handle: Handler) -> None:
         await handle(message.topic.value, bytes(message.payload))
 
 
-def _failed(code: int | ReasonCode) -> bool:
+def _failed(code: object) -> bool:
     """A SUBACK's return code, which paho gives as a number or as a ReasonCode."""
-    value: int = code if isinstance(code, int) else code.value
-    return value >= SUBACK_FAILURE
+    value = getattr(code, "value", code)
+    return not isinstance(value, int) or value >= SUBACK_FAILURE

@@ -191,7 +191,10 @@ def test_every_block_of_the_shipped_tasks_is_known() -> None:
 def test_the_wearable_computes_with_the_numbers_of_the_manifest() -> None:
     """What float32 of the manifest cannot hold, no wearable can know: coefficients count only to float32."""
     rounded = [float(np.float32(each)) for each in LOW_PASS]
-    exact, carried = (cut(task(block("filter", sos=[row])), signal(300), 0) for row in (LOW_PASS, rounded))
+    exact, carried = (
+        cut(task(block("filter", sos=[row]), block("scale", offset=[*row[:3]], gain=[*row[:3]])), signal(300), 0)
+        for row in (LOW_PASS, rounded)
+    )
     assert (exact.windows == carried.windows).all()
 
 
@@ -205,9 +208,11 @@ def test_the_manifest_is_deterministic_and_sees_every_number() -> None:
         task(*FULL.frontend[:2]),
         task(*reversed(FULL.frontend)),
         task(FULL.frontend[0], FULL.frontend[1], block("scale", offset=[0.0] * 4, gain=[1.0] * 4)),
+        task(FULL.frontend[0], block("magnitude", groups=[[0.0], [1.0, 2.0]])),
+        task(FULL.frontend[0], block("magnitude", groups=[[0.0, 1.0], [2.0]])),
         msgspec.structs.replace(FULL, rate_hz=51.0),
     ]
-    assert len({digest(each) for each in [FULL, *others]}) == 7
+    assert len({digest(each) for each in [FULL, *others]}) == 9
     assert digest(FULL) == digest(msgspec.structs.replace(FULL))
 
 
