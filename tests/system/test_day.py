@@ -79,7 +79,8 @@ def first_model(run: SmallRun) -> NDArray[np.int64]:
 
 def settled_model(run: SmallRun) -> NDArray[np.int64]:
     """The model after the calibration round, from the gateways' own files alone."""
-    return np.clip(first_model(run) + np.array(clipped_mean(updates(run, MAIN, 1))), -(2**31), 2**31 - 1)
+    total: NDArray[np.int64] = first_model(run) + np.array(clipped_mean(updates(run, MAIN, 1)), np.int64)
+    return total.clip(1 - 2**31, 2**31 - 1)
 
 
 def constants(model: bytes) -> dict[str, tuple[NDArray[np.generic], NDArray[np.float32]]]:
@@ -128,7 +129,7 @@ def test_the_released_base_is_the_settled_one_quantised(small_run: SmallRun) -> 
     weights = plan.split(settled_model(small_run) / SCALE)
     released = constants(releases(small_run)[2])
     for name in plan.names(["base"]):
-        integers, scales = released[name]
+        integers, scales = released[name][0].astype(np.float64), released[name][1]
         settled = np.moveaxis(weights[name], -1, 0).reshape(integers.shape)
         scale = np.asarray(scales, np.float64).reshape(-1, *[1] * (integers.ndim - 1))
         assert np.all(np.abs(integers * scale - settled) <= scale * 0.5 * (1 + 1e-5)), name
