@@ -130,7 +130,7 @@ def test_the_released_base_is_the_settled_one_quantised(small_run: SmallRun) -> 
     released = constants(releases(small_run)[2])
     for name in plan.names(["base"]):
         integers, scales = released[name][0].astype(np.float64), released[name][1]
-        settled = np.moveaxis(weights[name], -1, 0).reshape(integers.shape)
+        settled = np.moveaxis(np.asarray(weights[name], np.float64), -1, 0).reshape(integers.shape)
         scale = np.asarray(scales, np.float64).reshape(-1, *[1] * (integers.ndim - 1))
         assert np.all(np.abs(integers * scale - settled) <= scale * 0.5 * (1 + 1e-5)), name
 
