@@ -37,8 +37,8 @@ class Origin:
 
 
 class Follower:
-    """Looks at every arm after each block. `changed(release)` is called when predictions may be others
-    now.
+    """Looks at every arm after each block. `refit(arm)` is called when personal heads are to be fitted anew,
+    `changed(release)` when predictions may be others now. Neither waits: a round may open with the next block.
     """
 
     def __init__(
@@ -47,10 +47,11 @@ class Follower:
         learner: Learner,
         participant: Participant,
         group: asyncio.TaskGroup,
+        refit: Callable[[ArmConfig], None],
         changed: Callable[[StoredRelease | None], None],
     ) -> None:
         self._client, self._learner, self._participant = client, learner, participant
-        self._group, self._changed = group, changed
+        self._group, self._refit, self._changed = group, refit, changed
         self._joined: set[tuple[str, int]] = set()
         self._ended: set[tuple[str, int]] = set()
         self._seen: dict[str, tuple[bytes, bytes]] = {}
@@ -116,17 +117,10 @@ class Follower:
         models.put_release(database, arm.task, release, values, approved.height)
         models.put_model(database, arm.task, release.base, number, settled_digest, values)
         log.info("release", task=arm.task, version=release.version, base=release.base.hex()[:16])
-        main = arm is self._learner.settings.arms[0]
-        await asyncio.to_thread(self._take_over_base, release.base)
-        self._changed(release if main else None)
-
-    def _take_over_base(self, base: bytes) -> None:
-        settings, database = self._learner.settings, self._learner.database
-        for each in settings.patients:
-            bases.fill(database, settings, each.patient, base)
-        for arm in settings.arms:
-            if bases.current(database, settings, arm.task).base == base:
-                self._learner.refit_arm(arm, base)
+        for each in self._learner.settings.arms:
+            if bases.current(database, self._learner.settings, each.task).base == release.base:
+                self._refit(each)
+        self._changed(release if arm is self._learner.settings.arms[0] else None)
 
     async def _follow_model(self, arm: ArmConfig, task: TaskView) -> None:
         database, settings = self._learner.database, self._learner.settings
@@ -156,8 +150,8 @@ class Follower:
             models.put_model(self._learner.database, arm.task, base, number, task.model_digest, values)
         if origin.round is not None:
             await asyncio.to_thread(self._note_end, origin.round)
-        valid = await asyncio.to_thread(self._learner.refit_arm, arm, wanted[-1])
-        log.info("settled", task=arm.task, round=number, personal=valid, digest=task.model_digest.hex()[:16])
+        log.info("settled", task=arm.task, round=number, digest=task.model_digest.hex()[:16])
+        self._refit(arm)
         self._changed(None)
 
     async def _origin(self, task: TaskView) -> Origin:

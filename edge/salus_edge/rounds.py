@@ -33,12 +33,20 @@ class Participant:
         self._client, self._signer, self._learner = client, signer, learner
         self._turn = asyncio.Lock()
         self.tasks: set[asyncio.Task[None]] = set()  # the rounds under way
+        self.idle = asyncio.Event()  # while there is none
+        self.idle.set()
 
     def start(self, group: asyncio.TaskGroup, arm: ArmConfig, view: RoundView) -> None:
         """Take part in a task of its own."""
         task = group.create_task(self.take_part(arm, view), name=f"round {view.round} of {arm.task}")
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.idle.clear()
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not self.tasks:
+            self.idle.set()
 
     async def take_part(self, arm: ArmConfig, view: RoundView) -> None:
         """From an open round to a final commit, or out with a reason in log and store. Never raises for a
