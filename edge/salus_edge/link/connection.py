@@ -143,7 +143,7 @@ class Connection:
         """Raises MqttError, on which `run` tries again, when the broker's access list forbids a topic."""
         if not self._subscriptions:
             return
-        codes: Sequence[int | ReasonCode] = await client.subscribe([(name, 1) for name in self._subscriptions])
+        codes = await client.subscribe([(name, 1) for name in self._subscriptions])
         refused = [name for name, code in zip(self._subscriptions, codes, strict=True) if _failed(code)]
         if refused:
             raise aiomqtt.MqttError(f"the broker refuses subscriptions to {', '.join(refused)}")
