@@ -5,7 +5,7 @@ over by proof.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,11 +20,14 @@ from salus_edge import bases
 from salus_edge.config import ArmConfig
 from salus_edge.errors import EdgeError
 from salus_edge.learner import Learner, round_key
+from salus_edge.refits import Refits
 from salus_edge.rounds import PAUSE_S, Participant
 from salus_edge.store import models, rounds
 from salus_edge.store.models import StoredRelease
 
 WAIT_S: Final = 20.0
+
+Follow = Callable[[ArmConfig, TaskView], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
@@ -46,11 +49,12 @@ class Follower:
         client: ChainClient,
         learner: Learner,
         participant: Participant,
+        refits: Refits,
         group: asyncio.TaskGroup,
         changed: Callable[[StoredRelease | None], None],
     ) -> None:
         self._client, self._learner, self._participant = client, learner, participant
-        self._group, self._changed = group, changed
+        self._refits, self._group, self._changed = refits, group, changed
         self._joined: set[tuple[str, int]] = set()
         self._ended: set[tuple[str, int]] = set()
         self._seen: dict[str, tuple[bytes, bytes]] = {}
@@ -61,37 +65,36 @@ class Follower:
         while True:
             try:
                 reached = await self._client.wait_height(height, WAIT_S)
-                for arm in self._learner.settings.arms:
-                    await self._look(arm)
+                arms = self._learner.settings.arms
+                tasks = await asyncio.gather(*(self._client.task(arm.task) for arm in arms))
+                seen = [(arm, task) for arm, task in zip(arms, tasks, strict=True) if task is not None]
+                for follow in (self._follow_round, self._follow_release, self._follow_model):
+                    await asyncio.gather(*(self._try(follow, arm, task) for arm, task in seen))
                 height = reached
             except Unreachable as error:
                 log.info("chain_away", why=str(error))
                 await asyncio.sleep(PAUSE_S)
 
-    async def _look(self, arm: ArmConfig) -> None:
+    async def _try(self, follow: Follow, arm: ArmConfig, task: TaskView) -> None:
         try:
-            task = await self._client.task(arm.task)
-            if task is None:
-                return
-            await self._follow_release(arm, task)
-            await self._follow_model(arm, task)
-            await self._follow_round(arm, task)
+            await follow(arm, task)
         except Unreachable:
             raise
         except (ChainError, EdgeError) as error:
             log.warning("not_taken_over", task=arm.task, why=str(error))
 
     async def _follow_round(self, arm: ArmConfig, task: TaskView) -> None:
-        if not task.round or (arm.task, task.round) in self._ended:
+        key = (arm.task, task.round)
+        if not task.round or key in self._ended or (key in self._joined and not self._participant.idle.is_set()):
             return
         view = await self._client.round(arm.task, task.round)
         if view is None:
             return
-        if view.status == "open" and (arm.task, view.round) not in self._joined:
-            self._joined.add((arm.task, view.round))
+        if view.status == "open" and key not in self._joined:
+            self._joined.add(key)
             self._participant.start(self._group, arm, view)
         if view.status in ("settled", "expired"):
-            self._ended.add((arm.task, view.round))
+            self._ended.add(key)
             await asyncio.to_thread(self._note_end, view)
 
     def _note_end(self, view: RoundView) -> None:
@@ -116,17 +119,9 @@ class Follower:
         models.put_release(database, arm.task, release, values, approved.height)
         models.put_model(database, arm.task, release.base, number, settled_digest, values)
         log.info("release", task=arm.task, version=release.version, base=release.base.hex()[:16])
-        main = arm is self._learner.settings.arms[0]
-        await asyncio.to_thread(self._take_over_base, release.base)
-        self._changed(release if main else None)
-
-    def _take_over_base(self, base: bytes) -> None:
-        settings, database = self._learner.settings, self._learner.database
-        for each in settings.patients:
-            bases.fill(database, settings, each.patient, base)
-        for arm in settings.arms:
-            if bases.current(database, settings, arm.task).base == base:
-                self._learner.refit_arm(arm, base)
+        for each in self._learner.settings.arms:
+            self._refits.want(each)
+        self._changed(release if arm is self._learner.settings.arms[0] else None)
 
     async def _follow_model(self, arm: ArmConfig, task: TaskView) -> None:
         database, settings = self._learner.database, self._learner.settings
@@ -156,8 +151,8 @@ class Follower:
             models.put_model(self._learner.database, arm.task, base, number, task.model_digest, values)
         if origin.round is not None:
             await asyncio.to_thread(self._note_end, origin.round)
-        valid = await asyncio.to_thread(self._learner.refit_arm, arm, wanted[-1])
-        log.info("settled", task=arm.task, round=number, personal=valid, digest=task.model_digest.hex()[:16])
+        log.info("settled", task=arm.task, round=number, digest=task.model_digest.hex()[:16])
+        self._refits.want(arm)
         self._changed(None)
 
     async def _origin(self, task: TaskView) -> Origin:

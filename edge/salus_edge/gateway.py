@@ -33,6 +33,7 @@ from salus_edge.link import (
 from salus_edge.link.release_sender import Transfer
 from salus_edge.predictor import Predictor
 from salus_edge.proto import link_pb2
+from salus_edge.refits import Refits
 from salus_edge.rounds import Participant
 from salus_edge.store import Database, models, windows
 from salus_edge.store.features import Features
@@ -77,13 +78,15 @@ class Gateway:
         signer = PemSigner.load(self.settings.key)
         async with client, asyncio.TaskGroup() as group:
             participant = Participant(client, signer, self.learner)
-            follower = Follower(client, self.learner, participant, group, self._changed)
+            refits = Refits(self.learner, participant.idle, self.predictor.forget)
+            follower = Follower(client, self.learner, participant, refits, group, self._changed)
             jobs = {
                 "link": self._connection.run(self._receive),
                 "intake": self._take_in(),
                 "chain": follower.run(),
                 "relay": self._relay(),
-                "labels": self._refit_after_labels(),
+                "refits": refits.run(),
+                "labels": self._refit_after_labels(refits),
                 "retention": self._retain(),
             }
             tasks = [group.create_task(job, name=name) for name, job in jobs.items()]
@@ -182,15 +185,13 @@ class Gateway:
                 decide = relay.offer if fresh else relay.on_time
                 await self._send(device, decide(self._peers[device], self._transfer(), _now_ms()))
 
-    async def _refit_after_labels(self) -> None:
+    async def _refit_after_labels(self, refits: Refits) -> None:
         while True:
             await self._labelled.wait()
             await asyncio.sleep(LABEL_PAUSE_S)  # labels come in groups
             self._labelled.clear()
             for arm in self.settings.arms:
-                base = bases.current(self.database, self.settings, arm.task).base
-                await asyncio.to_thread(self.learner.refit_arm, arm, base)
-            self.predictor.forget()
+                refits.want(arm)
 
     async def _retain(self) -> None:
         while True:

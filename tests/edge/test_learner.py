@@ -66,7 +66,7 @@ def test_personal_heads_stay_here(algorithm: str, learner: Learner, settings: Se
 def test_fedavg_keeps_nothing_personal(learner: Learner, settings: Settings, database: Database) -> None:
     train(learner, algorithm="fedavg", groups=("trunk", "head"))
     assert models.personal(database, "anna", "wave", settings.package.base_sha256) is None
-    assert learner.refit_arm(settings.arms[0], settings.package.base_sha256) == 0
+    assert not learner.refit_patient(settings.arms[0], "anna", settings.package.base_sha256)
 
 
 def test_a_calibration_round_moves_the_base(learner: Learner, settings: Settings) -> None:
@@ -135,4 +135,5 @@ def test_without_labels_there_is_no_update(settings: Settings, database: Databas
 
 def test_a_refit_gives_valid_heads_to_twisted_people(learner: Learner, settings: Settings) -> None:
     train(learner)
-    assert learner.refit_arm(settings.arms[0], settings.package.base_sha256) >= 1
+    arm, base = settings.arms[0], settings.package.base_sha256
+    assert any(learner.refit_patient(arm, patient, base) for patient in ("anna", "bert"))
