@@ -48,14 +48,11 @@ def start_broker(processes: Processes, folder: Path, port: int) -> Broker:
         child = processes.start("broker", [mosquitto, "-c", str(_mosquitto_config(folder, port))])
         kind = "mosquitto"
     elif importlib.util.find_spec("amqtt"):
-        child = processes.start(
-            "broker", [sys.executable, "-c", AMQTT, "-c", str(_amqtt_config(folder, port))]
-        )
+        child = processes.start("broker", [sys.executable, "-c", AMQTT, "-c", str(_amqtt_config(folder, port))])
         kind = "amqtt"
     else:
         raise MissingToolError(
-            "no MQTT broker: install Mosquitto (apt install mosquitto) "
-            "or the embedded one (pip install 'salus[demo]')"
+            "no MQTT broker: install Mosquitto (apt install mosquitto) or the embedded one (pip install 'salus[demo]')"
         )
     processes.wait_until(lambda: listening(port), f"the broker ({kind}) to listen", START_TIMEOUT_S)
     return Broker(kind, port, child)

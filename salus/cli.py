@@ -6,15 +6,18 @@ import sys
 from importlib.metadata import version
 from typing import Annotated
 
-import salus_edge.cli
-import salus_hil.cli
 import typer
 
 import salus_chain.cli
 import salus_coordinator.cli
+import salus_edge.cli
+import salus_hil.cli
 from salus.demo.cli import demo
 from salus.errors import SalusError
 from salus_chain.errors import ChainError, ConfigError
+from salus_coordinator.errors import CoordinatorError
+from salus_edge.errors import EdgeError
+from salus_hil.errors import HilError
 
 app = typer.Typer(
     name="salus",
@@ -57,7 +60,7 @@ def main() -> None:
         app()
     except ConfigError as error:
         sys.exit(_say(error, 2))
-    except (ChainError, SalusError) as error:
+    except (ChainError, EdgeError, CoordinatorError, HilError, SalusError) as error:
         sys.exit(_say(error, 1))
 
 

@@ -71,9 +71,7 @@ class Processes:
     ) -> None:
         self.stop(*reversed(self.children))
 
-    def start(
-        self, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None = None
-    ) -> Child:
+    def start(self, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Child:
         """Start `command`; its standard output and error go to `logs/<name>.log`."""
         log = self.logs / f"{name}.log"
         with log.open("ab") as out:
@@ -106,9 +104,7 @@ class Processes:
         for child in self.children.values():
             code = child.process.poll()
             if code not in (None, 0):
-                raise DemoError(
-                    f"{child.name} ended with exit code {code}; its log {child.log} ends:\n{child.tail()}"
-                )
+                raise DemoError(f"{child.name} ended with exit code {code}; its log {child.log} ends:\n{child.tail()}")
 
     def wait_until(self, ready: Callable[[], bool], what: str, timeout_s: float) -> None:
         """Poll `ready` while watching all processes. Raises DemoError when one dies or time is up."""

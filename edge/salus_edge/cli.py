@@ -15,10 +15,12 @@ Config = Annotated[Path, typer.Argument(metavar="GATEWAY.TOML", help="The gatewa
 
 @app.command()
 def run(config: Config) -> None:
-    """Run the gateway until SIGTERM."""
+    """Run the gateway until SIGTERM. It logs JSON lines on standard error."""
+    from salus_edge import logs
     from salus_edge.config import read_settings
     from salus_edge.gateway import run as run_gateway
 
+    logs.configure()
     with _said():
         run_gateway(read_settings(config))
 

@@ -5,7 +5,7 @@ over by proof.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,14 +20,11 @@ from salus_edge import bases
 from salus_edge.config import ArmConfig
 from salus_edge.errors import EdgeError
 from salus_edge.learner import Learner, round_key
-from salus_edge.refits import Refits
 from salus_edge.rounds import PAUSE_S, Participant
 from salus_edge.store import models, rounds
 from salus_edge.store.models import StoredRelease
 
 WAIT_S: Final = 20.0
-
-Follow = Callable[[ArmConfig, TaskView], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
@@ -40,8 +37,8 @@ class Origin:
 
 
 class Follower:
-    """Looks at every arm after each block. `changed(release)` is called when predictions may be others
-    now.
+    """Looks at every arm after each block. `refit(arm)` is called when personal heads are to be fitted anew,
+    `changed(release)` when predictions may be others now. Neither waits: a round may open with the next block.
     """
 
     def __init__(
@@ -49,12 +46,12 @@ class Follower:
         client: ChainClient,
         learner: Learner,
         participant: Participant,
-        refits: Refits,
         group: asyncio.TaskGroup,
+        refit: Callable[[ArmConfig], None],
         changed: Callable[[StoredRelease | None], None],
     ) -> None:
         self._client, self._learner, self._participant = client, learner, participant
-        self._refits, self._group, self._changed = refits, group, changed
+        self._group, self._refit, self._changed = group, refit, changed
         self._joined: set[tuple[str, int]] = set()
         self._ended: set[tuple[str, int]] = set()
         self._seen: dict[str, tuple[bytes, bytes]] = {}
@@ -65,36 +62,37 @@ class Follower:
         while True:
             try:
                 reached = await self._client.wait_height(height, WAIT_S)
-                arms = self._learner.settings.arms
-                tasks = await asyncio.gather(*(self._client.task(arm.task) for arm in arms))
-                seen = [(arm, task) for arm, task in zip(arms, tasks, strict=True) if task is not None]
-                for follow in (self._follow_round, self._follow_release, self._follow_model):
-                    await asyncio.gather(*(self._try(follow, arm, task) for arm, task in seen))
+                for arm in self._learner.settings.arms:
+                    await self._look(arm)
                 height = reached
             except Unreachable as error:
                 log.info("chain_away", why=str(error))
                 await asyncio.sleep(PAUSE_S)
 
-    async def _try(self, follow: Follow, arm: ArmConfig, task: TaskView) -> None:
+    async def _look(self, arm: ArmConfig) -> None:
         try:
-            await follow(arm, task)
+            task = await self._client.task(arm.task)
+            if task is None:
+                return
+            await self._follow_release(arm, task)
+            await self._follow_model(arm, task)
+            await self._follow_round(arm, task)
         except Unreachable:
             raise
         except (ChainError, EdgeError) as error:
             log.warning("not_taken_over", task=arm.task, why=str(error))
 
     async def _follow_round(self, arm: ArmConfig, task: TaskView) -> None:
-        key = (arm.task, task.round)
-        if not task.round or key in self._ended or (key in self._joined and not self._participant.idle.is_set()):
+        if not task.round or (arm.task, task.round) in self._ended:
             return
         view = await self._client.round(arm.task, task.round)
         if view is None:
             return
-        if view.status == "open" and key not in self._joined:
-            self._joined.add(key)
+        if view.status == "open" and (arm.task, view.round) not in self._joined:
+            self._joined.add((arm.task, view.round))
             self._participant.start(self._group, arm, view)
         if view.status in ("settled", "expired"):
-            self._ended.add(key)
+            self._ended.add((arm.task, view.round))
             await asyncio.to_thread(self._note_end, view)
 
     def _note_end(self, view: RoundView) -> None:
@@ -120,7 +118,8 @@ class Follower:
         models.put_model(database, arm.task, release.base, number, settled_digest, values)
         log.info("release", task=arm.task, version=release.version, base=release.base.hex()[:16])
         for each in self._learner.settings.arms:
-            self._refits.want(each)
+            if bases.current(database, self._learner.settings, each.task).base == release.base:
+                self._refit(each)
         self._changed(release if arm is self._learner.settings.arms[0] else None)
 
     async def _follow_model(self, arm: ArmConfig, task: TaskView) -> None:
@@ -152,7 +151,7 @@ class Follower:
         if origin.round is not None:
             await asyncio.to_thread(self._note_end, origin.round)
         log.info("settled", task=arm.task, round=number, digest=task.model_digest.hex()[:16])
-        self._refits.want(arm)
+        self._refit(arm)
         self._changed(None)
 
     async def _origin(self, task: TaskView) -> Origin:

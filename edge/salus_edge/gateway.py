@@ -79,7 +79,9 @@ class Gateway:
         async with client, asyncio.TaskGroup() as group:
             participant = Participant(client, signer, self.learner)
             refits = Refits(self.learner, participant.idle, self.predictor.forget)
-            follower = Follower(client, self.learner, participant, refits, group, self._changed)
+            follower = Follower(client, self.learner, participant, group, refits.want, self._changed)
+            for arm in self.settings.arms:
+                refits.want(arm)  # what an earlier process did not come to
             jobs = {
                 "link": self._connection.run(self._receive),
                 "intake": self._take_in(),

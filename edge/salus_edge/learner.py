@@ -74,7 +74,7 @@ class Learner:
     def stale(self, arm: ArmConfig, patient: str, base: bytes) -> bool:
         """Whether a patient's own variables are fitted to another settled model than the arm's latest."""
         settled = bases.shared(self.database, self.settings, arm, base)
-        own = models.personal(self.database, patient, arm.task, base)
+        own = models.personal(self.database, patient, arm.task, base, "predict")
         return own is None or own.round != settled.round
 
     def _train(self, arm: ArmConfig, view: RoundView, key: RoundKey, start: Floats) -> bytes:
@@ -105,7 +105,7 @@ class Learner:
         file = update_file(header, values)
         with self.database.transaction():
             for patient, own in owned:
-                models.put_personal(self.database, patient, arm.task, key.base, own)
+                models.put_personal(self.database, patient, arm.task, key.base, "round", own)
             return rounds.put_update(
                 self.database, key, file, update_digest(file), header.weight, float(np.mean(losses))
             )
@@ -117,7 +117,7 @@ class Learner:
         groups = tuple(
             each for each in plan.personal if not set(layout.names([each])) & set(variables)
         )  # what this round shares starts from the settled value, so nothing of a patient's own can leave
-        prior = models.personal(self.database, patient, arm.task, key.base)
+        prior = models.personal(self.database, patient, arm.task, key.base, "round")
         usable = prior if prior and groups and prior.groups == ",".join(groups) else None
         rng = np.random.default_rng(_seed(arm.task, str(key.round), patient))
         fitted = fit(self.program, plan.phases(key.parameters), compose(layout, start, usable), start, rows, rng)
@@ -153,11 +153,12 @@ class Learner:
         algorithm, parameters = (latest.key.algorithm, latest.key.parameters) if latest else ("local", Parameters())
         if latest is None or not schedule(algorithm).personal:
             return False
+        groups = tuple(self.settings.package.task.personalise)
         settled = bases.shared(self.database, self.settings, arm, base)
-        prior = models.personal(self.database, patient, arm.task, base)
+        prior = models.personal(self.database, patient, arm.task, base, "round")
         own = refit(
             self.program,
-            schedule(algorithm),
+            groups,
             parameters,
             settled.flat,
             prior,
@@ -166,7 +167,7 @@ class Learner:
             np.random.default_rng(_seed(arm.task, f"refit {settled.round}", patient)),
         )
         if own is not None:
-            models.put_personal(self.database, patient, arm.task, base, own)
+            models.put_personal(self.database, patient, arm.task, base, "predict", own)
         return own is not None and own.valid
 
 

@@ -13,7 +13,7 @@ from salus_chain.layout import Group, Layout
 from salus_edge.store.models import Personal
 from salus_edge.training.fit import Rows, accuracy, fit
 from salus_edge.training.program import TrainingProgram
-from salus_edge.training.schedules import Parameters, Schedule, phase
+from salus_edge.training.schedules import Parameters, phase
 
 Floats = NDArray[np.float32]
 MIN_ROWS: Final = 20  # labelled rows before a personal head is tried at all
@@ -54,7 +54,7 @@ def hold_out(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
 
 def refit(
     program: TrainingProgram,
-    schedule: Schedule,
+    groups: tuple[Group, ...],
     parameters: Parameters,
     shared: Floats,
     prior: Personal | None,
@@ -62,15 +62,14 @@ def refit(
     round: int,
     rng: np.random.Generator,
 ) -> Personal | None:
-    """The patient's own variables on top of new shared ones; None without a personal part or without enough
-    labels.
+    """The patient's own copy of `groups` on top of new shared variables; None without groups or enough labels.
 
     It is valid when the same training on the first four fifths of each class is at least as good as the
-    shared model on the last fifth. `prior` is where the training starts, None on a new base.
+    shared model on the last fifth. `prior` is where the training starts: what the rounds left her, if anything.
     """
-    if not schedule.personal or len(rows) < MIN_ROWS:
+    if not groups or len(rows) < MIN_ROWS:
         return None
-    groups, layout = schedule.personal, program.layout
+    layout = program.layout
     epochs = parameters.personal_epochs or parameters.shared_epochs
     phases = (phase(parameters, epochs, shared="trunk" in groups),)
     kept, held = hold_out(rows.labels)

@@ -22,7 +22,7 @@ HISTORICAL_MS: Final = 60_000  # older than this on arrival, a window raises no 
 def weights(database: Database, settings: Settings, arm: ArmConfig, patient: str, base: bytes) -> tuple[Floats, bool]:
     """A patient's model of an arm and base, float32 (D,), and whether her own variables are in it."""
     shared = bases.shared(database, settings, arm, base).flat
-    own = models.personal(database, patient, arm.task, base)
+    own = models.personal(database, patient, arm.task, base, "predict")
     if own is None or not own.valid:
         return shared, False
     return compose(settings.package.layout, shared, own), True

@@ -14,7 +14,7 @@ from salus_chain import keys
 from salus_chain.approvals import RELEASE_DOMAIN
 from salus_chain.proto import release_pb2
 from salus_edge.errors import Refused
-from salus_edge.frontend.pipeline import manifest_frontend
+from salus_edge.frontend.pipeline import FrontEnd, manifest_frontend
 from salus_edge.task import Task
 
 MAX_MODEL_BYTES: Final = 4 << 20
@@ -60,6 +60,7 @@ def check_offer(
     _check_form(manifest)
     if manifest.task != task.name:
         raise Refused("wrong_task", f"a release for task {manifest.task!r}; this wearable runs {task.name!r}")
+    _check_fit(manifest, task)
     if manifest.chain_id != chain_id:
         raise Refused("wrong_chain", "a release of another federation: its chain id differs")
     if manifest.version <= newer_than:
@@ -112,6 +113,8 @@ def golden_inputs(manifest: release_pb2.Manifest) -> NDArray[np.int8]:
 def _run_goldens(manifest: release_pb2.Manifest, model: bytes, run_golden: RunGolden, arena_limit: int) -> None:
     outputs = run_golden(model, golden_inputs(manifest), arena_limit)
     feature = next(golden for golden in manifest.goldens if golden.name == "feature")
+    if len(outputs) != len(feature.outputs):
+        raise Refused("golden_differs", f"{len(outputs)} outputs for {len(feature.outputs)} golden inputs")
     for index, (output, wanted) in enumerate(zip(outputs, feature.outputs, strict=True)):
         if output.astype(np.int8).tobytes() != wanted:
             raise Refused("golden_differs", f"golden input {index} gives another feature than the manifest's")
@@ -140,6 +143,16 @@ def _check_form(manifest: release_pb2.Manifest) -> None:
     }
     if failed := [claim for claim, holds in checks.items() if not holds]:
         raise Refused("malformed", f"manifest of version {manifest.version} breaks: {'; '.join(failed)}")
+
+
+def _check_fit(manifest: release_pb2.Manifest, task: Task) -> None:
+    """Raises Refused `malformed`: a model for other windows or features would stop the wearable, or mislead it."""
+    window, feature = (task.window.samples, FrontEnd.of(task).channels), task.feature
+    if tuple(manifest.input.shape) != window:
+        raise Refused("malformed", f"an input of shape {list(manifest.input.shape)}; the task's windows are {window}")
+    output = manifest.output
+    if (np.float32(output.scale), output.zero_point) != (np.float32(feature.scale), feature.zero_point):
+        raise Refused("malformed", "the features' scale or zero point is not the task's, which is fixed")
 
 
 def _usable(quantisation: release_pb2.Quantisation) -> bool:

@@ -11,7 +11,7 @@ import structlog
 from salus_chain.client import ChainClient, commit_tx
 from salus_chain.errors import ChainError, Rejected, Unreachable
 from salus_chain.keys import Signer
-from salus_chain.updates import UpdateHeader, decode_update, update_digest
+from salus_chain.updates import decode_update, update_digest
 from salus_chain.views import RoundView
 from salus_edge.config import ArmConfig
 from salus_edge.errors import EdgeError
@@ -22,7 +22,6 @@ LATEST_START: Final = 0.6  # of a round's time that is left when training starts
 LOOK_S: Final = 0.3
 PAUSE_S: Final = 0.5
 FINAL_S: Final = 10.0
-PASSING: Final = ("wrong_nonce", "duplicate_commit", "no_open_round")  # the round's own view decides
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +33,7 @@ class Participant:
         self._client, self._signer, self._learner = client, signer, learner
         self._turn = asyncio.Lock()
         self.tasks: set[asyncio.Task[None]] = set()  # the rounds under way
-        self.idle = asyncio.Event()
+        self.idle = asyncio.Event()  # while there is none
         self.idle.set()
 
     def start(self, group: asyncio.TaskGroup, arm: ArmConfig, view: RoundView) -> None:
@@ -42,9 +41,9 @@ class Participant:
         task = group.create_task(self.take_part(arm, view), name=f"round {view.round} of {arm.task}")
         self.tasks.add(task)
         self.idle.clear()
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._end)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _end(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
         if not self.tasks:
             self.idle.set()
@@ -95,36 +94,36 @@ class Participant:
         over.
         """
         header, digest = decode_update(file)[0], update_digest(file)
-        while not await self._sent(file, header, digest):
-            await asyncio.sleep(PAUSE_S)
+        while True:
             now = await self._client.round(arm.task, view.round)
             if now is not None and now.commits.get(self._learner.settings.gateway) == digest:
-                break
+                await self._status(arm, view, "committed")
+                log.info("committed", task=arm.task, round=view.round, weight=header.weight)
+                return
             if now is None or now.status != "open":
                 await self._status(arm, view, "trained", "late")
-                log.warning("late", task=arm.task, round=view.round, why="closed before the commit was final")
+                log.warning(
+                    "late",
+                    task=arm.task,
+                    round=view.round,
+                    why="the round closed before the commit was final",
+                )
                 return
-        await self._status(arm, view, "committed")
-        log.info("committed", task=arm.task, round=view.round, weight=header.weight)
-
-    async def _sent(self, file: bytes, header: UpdateHeader, digest: bytes) -> bool:
-        """Whether a commit to these bytes became final. Raises Rejected where trying again cannot help."""
-        try:
-            receipts = await self._client.put_update(file, self._signer)
-            async with self._turn:
-                nonce = await self._client.next_nonce(self._signer.public_key)
-                tx = commit_tx(header.chain_id, self._signer, nonce, header, digest, receipts)
-                tx_id = await self._client.submit(tx)
-            await self._client.wait_final(tx_id, FINAL_S)
-        except (Unreachable, TimeoutError) as error:
-            log.info("commit_again", task=header.task, round=header.round, why=str(error))
-            return False
-        except Rejected as error:
-            if error.code not in PASSING:
-                raise
-            log.info("commit_again", task=header.task, round=header.round, why=str(error))
-            return False
-        return True
+            try:
+                receipts = await self._client.put_update(file, self._signer)
+                async with self._turn:
+                    nonce = await self._client.next_nonce(self._signer.public_key)
+                    chain_id = self._learner.settings.genesis.chain_id
+                    tx = commit_tx(chain_id, self._signer, nonce, header, digest, receipts)
+                    tx_id = await self._client.submit(tx)
+                await self._client.wait_final(tx_id, FINAL_S)
+            except (Unreachable, TimeoutError) as error:
+                log.info("commit_again", task=arm.task, round=view.round, why=str(error))
+                await asyncio.sleep(PAUSE_S)
+            except Rejected as error:
+                if error.code not in ("wrong_nonce", "duplicate_commit", "no_open_round"):
+                    raise
+                await asyncio.sleep(PAUSE_S)
 
     async def _status(self, arm: ArmConfig, view: RoundView, status: rounds.Status, reason: str = "") -> None:
         await asyncio.to_thread(rounds.set_status, self._learner.database, arm.task, view.round, status, reason)

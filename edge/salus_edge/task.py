@@ -12,6 +12,7 @@ from salus_edge.errors import TaskError
 
 Parameter = float | str | list[float | list[float]]
 
+
 class Window(Config, frozen=True):
     """A window is `samples` long and starts every `hop` samples after the front end."""
 
@@ -59,7 +60,10 @@ class Budget(Config, frozen=True):
 
 
 class Task(Config, frozen=True):
-    """A learning task. The head (last dense layer, one logit per class) follows the trunk."""
+    """A learning task. The head (last dense layer, one logit per class) follows the trunk.
+
+    `personalise` are the layers of which a patient has a copy of her own where the algorithm is a personal one.
+    """
 
     name: str
     title: str
@@ -74,6 +78,7 @@ class Task(Config, frozen=True):
     budget: Budget
     label_coverage: float = 0.8
     batch: int = 32
+    personalise: list[Literal["trunk", "head"]] = msgspec.field(default_factory=lambda: ["head"])
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
@@ -82,6 +87,8 @@ class Task(Config, frozen=True):
             raise TaskError(f"task {self.name}: the base ends in an average_pool layer")
         if any(layer.layer != "dense" for layer in self.trunk):
             raise TaskError(f"task {self.name}: the trunk has only dense layers")
+        if "head" not in self.personalise:
+            raise TaskError(f"task {self.name}: personalise names the head, with or without the trunk")
         if not 1 <= self.window.hop <= self.window.samples:
             raise TaskError(f"task {self.name}: window.hop is 1 to window.samples")
 

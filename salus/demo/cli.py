@@ -16,9 +16,7 @@ def demo(
     patients: Annotated[
         int, typer.Option(min=1, help="Patients, each with a wearable. The other people pre-train the base.")
     ] = 6,
-    gateways: Annotated[
-        int, typer.Option(min=1, help="Edge gateways; patients are shared out among them.")
-    ] = 3,
+    gateways: Annotated[int, typer.Option(min=1, help="Edge gateways; patients are shared out among them.")] = 3,
     validators: Annotated[int, typer.Option(min=1, help="Hospitals, each with a validator.")] = 4,
     rounds: Annotated[
         int, typer.Option(min=2, help="Federated rounds: one calibration round, the others feature rounds.")
@@ -26,12 +24,8 @@ def demo(
     broker: Annotated[
         str, typer.Option(help="An MQTT broker of your own (mqtt:// or mqtts://); else one is started.")
     ] = "",
-    seed: Annotated[
-        int, typer.Option(help="Seed of everything drawn: who pre-trains, initial weights, batches.")
-    ] = 0,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Shorter pre-training: for tests, not for figures.")
-    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of everything drawn: who pre-trains, initial weights, batches.")] = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="Shorter pre-training: for tests, not for figures.")] = False,
 ) -> None:
     """One patient's day, end to end: wearables, gateways, chain, rounds, a release over MQTT, and a report.
 

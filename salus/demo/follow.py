@@ -38,9 +38,7 @@ def told(row: dict[str, Any]) -> str:
 
 def phases_done(prepared: Prepared) -> int:
     """How many phases of its replay the slowest wearable has had acknowledged."""
-    return min(
-        _phases(prepared.space.state(patient.device) / "progress.json") for patient in prepared.roles.patients
-    )
+    return min(_phases(prepared.space.state(patient.device) / "progress.json") for patient in prepared.roles.patients)
 
 
 def _phases(path: Path) -> int:

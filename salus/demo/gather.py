@@ -17,7 +17,7 @@ from salus.report.facts import RoundFacts, Score, Traffic
 from salus_chain.client import ChainClient
 
 COMMAND_TIMEOUT_S = 120.0
-LABEL_PARTS = {(): "0 %", ("setup",): "20 %", ("setup", "diary"): "60 %"}
+LABEL_PARTS = {(): "calibrated", ("setup",): "20 %", ("setup", "diary"): "60 %"}
 
 
 def scores(prepared: Prepared) -> list[Score]:
@@ -35,8 +35,7 @@ def scores(prepared: Prepared) -> list[Score]:
         output, _ = process.communicate(timeout=COMMAND_TIMEOUT_S)
         if process.returncode != 0:
             raise DemoError(
-                f"`salus gateway evaluate {gateway}.toml` ended with {process.returncode}:\n"
-                f"{output.decode()[-2000:]}"
+                f"`salus gateway evaluate {gateway}.toml` ended with {process.returncode}:\n{output.decode()[-2000:]}"
             )
     by_task = {arm.task: arm for arm in prepared.arms}
     rows = [row for file in files.values() for row in json.loads(file.read_text())]
@@ -65,8 +64,7 @@ def _score(row: dict[str, Any], by_task: dict[str, Arm]) -> Score:
 def traffic(prepared: Prepared) -> list[Traffic]:
     """Each wearable's own count of what it sent."""
     return [
-        _traffic(patient, prepared.space.state(patient.device) / "report.json")
-        for patient in prepared.roles.patients
+        _traffic(patient, prepared.space.state(patient.device) / "report.json") for patient in prepared.roles.patients
     ]
 
 

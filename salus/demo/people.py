@@ -31,9 +31,7 @@ class Cast:
         return tuple(gateway for i, gateway in enumerate(self.gateways) if i % len(self.hospitals) == at)
 
 
-def cast(
-    pretrain: tuple[str, ...], others: tuple[str, ...], patients: int, gateways: int, validators: int
-) -> Cast:
+def cast(pretrain: tuple[str, ...], others: tuple[str, ...], patients: int, gateways: int, validators: int) -> Cast:
     """Share the first `patients` of `others` out among the gateways, one after another.
 
     Raises ValueError when there are fewer people than patients, or fewer patients than gateways.
@@ -43,9 +41,7 @@ def cast(
             f"{patients} patients asked for, {len(others)} people are left after pre-training; ask for fewer"
         )
     if gateways > patients:
-        raise ValueError(
-            f"{gateways} gateways for {patients} patients: each needs one; ask for fewer gateways"
-        )
+        raise ValueError(f"{gateways} gateways for {patients} patients: each needs one; ask for fewer gateways")
     names = tuple(f"gateway-{i}" for i in range(gateways))
     chosen = tuple(
         Patient(subject=subject, device=f"wearable-{subject}", gateway=names[i % gateways])

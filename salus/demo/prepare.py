@@ -26,11 +26,11 @@ FEDERATION: Final = "demo"
 # Fixed on pre-training people before any patient's test part was looked at; the same for every arm.
 CALIBRATION: Final = {"shared_epochs": 5, "personal_epochs": 0, "lr_shared": 0.01, "open_s": 6.0}
 FEATURE: Final = {
-    "shared_epochs": 5,
-    "personal_epochs": 5,
-    "lr_shared": 0.01,
-    "lr_personal": 0.01,
-    "open_s": 2.0,
+    "shared_epochs": 10,
+    "personal_epochs": 30,
+    "lr_shared": 0.03,
+    "lr_personal": 0.03,
+    "open_s": 2.5,
 }
 
 
@@ -53,9 +53,7 @@ def fresh_folder(folder: Path) -> Workspace:
     """An empty folder of ours. Raises SalusError when there is something in it that no demo wrote."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).exists():
-            raise SalusError(
-                f"{folder} holds something else than an earlier demo; name another folder with --dir"
-            )
+            raise SalusError(f"{folder} holds something else than an earlier demo; name another folder with --dir")
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).write_text("Made by `salus demo`, which replaces this folder when it is run again.\n")
@@ -66,9 +64,7 @@ def prepare(options: Options) -> Prepared:
     """Write the folder. Raises SalusError, ConfigError or DataError before anything is started."""
     name = task_of_data(options.data)
     if name is None:
-        raise SalusError(
-            f"no task that ships with Salus uses data set {options.data!r}; `salus data list` shows them"
-        )
+        raise SalusError(f"no task that ships with Salus uses data set {options.data!r}; `salus data list` shows them")
     task, dataset = find_task(name), load(options.data, locate())
     pretrain, others = people(dataset, seed=options.seed)
     try:
@@ -82,9 +78,7 @@ def prepare(options: Options) -> Prepared:
     consents = {patient.subject: consent_of(patient.subject) for patient in roles.patients}
     genesis = _found(space, roles, consents, chain_ports, options)
     for gateway in roles.gateways:
-        write_gateway(
-            space, genesis, roles, gateway, url, {who: pair[0] for who, pair in consents.items()}, which
-        )
+        write_gateway(space, genesis, roles, gateway, url, {who: pair[0] for who, pair in consents.items()}, which)
     for patient in roles.patients:
         write_wearable(space, genesis, patient, url, options.data)
     _write_coordinator(space, roles, which, options, builder_port)
@@ -141,9 +135,7 @@ def _write_coordinator(
         ],
         "arms": [{"task": arm.task, "rounds": [_feature_rounds(arm, least, features)]} for arm in which[1:]],
     }
-    write_toml(
-        space.config("coordinator"), content, "The campaign.\nRun: salus coordinator run coordinator.toml"
-    )
+    write_toml(space.config("coordinator"), content, "The campaign.\nRun: salus coordinator run coordinator.toml")
 
 
 def _feature_rounds(arm: Arm, least: int, repeat: int) -> dict[str, Any]:

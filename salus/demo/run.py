@@ -61,9 +61,7 @@ def _bring_up(prepared: Prepared, options: Options, processes: Processes, stages
         cached = ": cached" in processes.children["builder"].log.read_text()
         stages.say(f"{'cached' if cached else 'built'}: flash {report['flash_bytes']:,} B, "
                    f"arena {report['arena_bytes']:,} B, {report['macs']:,} MACs")  # fmt: skip
-    with stages.stage(
-        f"{len(roles.gateways)} gateways, {len(roles.patients)} wearables: first day over MQTT"
-    ):
+    with stages.stage(f"{len(roles.gateways)} gateways, {len(roles.patients)} wearables: first day over MQTT"):
         for gateway in roles.gateways:
             processes.start(gateway, salus_command("gateway", "run", str(space.config(gateway))))
         configs = [str(space.config(patient.device)) for patient in roles.patients]

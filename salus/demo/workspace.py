@@ -15,9 +15,7 @@ import tomli_w
 from salus.demo.people import Cast, Patient
 from salus_chain.genesis import Genesis
 
-START_MS: Final = (
-    1_767_225_600_000  # 2026-01-01: the recordings carry no date, the wearables' clocks need one
-)
+START_MS: Final = 1_767_225_600_000  # 2026-01-01: the recordings carry no date, the wearables' clocks need one
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +163,5 @@ def write_wearable(space: Workspace, genesis: Genesis, patient: Patient, broker:
     write_toml(
         space.config(patient.device),
         content,
-        "A virtual wearable that replays one person's recordings.\n"
-        f"Run: salus wearable simulate {patient.device}.toml",
+        f"A virtual wearable that replays one person's recordings.\nRun: salus wearable simulate {patient.device}.toml",
     )

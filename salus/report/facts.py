@@ -15,7 +15,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 
     patient: str
     arm: str  # release | local | fedavg | personal
-    labels: str  # which part of each set was labelled: "0 %", "20 %", "60 %"
+    labels: str  # which part of each set was labelled: "20 %", "60 %"; "calibrated" for the release
     algorithm: str
     accuracy: float  # 0 to 1
     macro_f1: float
@@ -92,10 +92,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ARMS: Final = {
-    "release": "the release as it came: no label of the patient used",
-    "local": "local only: the release, trained on the patient's own labels",
-    "fedavg": "FedAvg: one model for all, nothing personal",
-    "personal": "personalised: shared trunk, the patient's own head",
+    "release": "as the calibration round settled it (raw windows, labels of the first 20 %), nothing personal",
+    "local": "the release, then only the patient's own labels, no feature rounds",
+    "fedavg": "feature rounds that share trunk and head: one model for all",
+    "personal": "feature rounds that share the trunk (FedRep), then the patient's own copy of trunk and head",
 }
 
 
@@ -106,13 +106,11 @@ def mean(values: Sequence[float]) -> float:
 
 def scores_of(facts: Facts, arm: str, labels: str) -> dict[str, float]:
     """Patient to accuracy of one arm and label part."""
-    return {
-        score.patient: score.accuracy for score in facts.scores if (score.arm, score.labels) == (arm, labels)
-    }
+    return {score.patient: score.accuracy for score in facts.scores if (score.arm, score.labels) == (arm, labels)}
 
 
 def columns(facts: Facts) -> list[tuple[str, str]]:
     """The (arm, labels) pairs that have scores: the release first, then by label part."""
     have = {(score.arm, score.labels) for score in facts.scores}
-    order = [("release", "0 %"), *((arm, part) for part in PARTS for arm in ("local", "fedavg", "personal"))]
+    order = [("release", "calibrated"), *((arm, part) for part in PARTS for arm in ("local", "fedavg", "personal"))]
     return [pair for pair in order if pair in have]

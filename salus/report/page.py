@@ -16,9 +16,7 @@ def render(facts: Facts) -> str:
     from markupsafe import Markup
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=False)
-    template = environment.from_string(
-        (files("salus.report") / "page.html.jinja").read_text(encoding="utf-8")
-    )
+    template = environment.from_string((files("salus.report") / "page.html.jinja").read_text(encoding="utf-8"))
     shown: dict[str, Any] = {
         "facts": facts,
         "tiles": headline(facts),

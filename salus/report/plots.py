@@ -33,10 +33,8 @@ def accuracy(facts: Facts) -> str:
             linewidth=0,
         )
         axes.hlines(100 * mean(values), x - 0.3, x + 0.3, color=COLOURS[arm], linewidth=3)
-        axes.annotate(
-            f"{100 * mean(values):.1f}", (x + 0.33, 100 * mean(values)), color=INK, fontsize=9, va="center"
-        )
-    axes.set_xticks(range(len(pairs)), [f"{SHORT[arm]}\n{labels} labels" for arm, labels in pairs])
+        axes.annotate(f"{100 * mean(values):.1f}", (x + 0.33, 100 * mean(values)), color=INK, fontsize=9, va="center")
+    axes.set_xticks(range(len(pairs)), [f"{SHORT[arm]}\n{labels}" for arm, labels in pairs])
     axes.set_ylabel("accuracy on later windows, %")
     axes.set_xlim(-0.6, len(pairs) - 0.2)
     axes.set_ylim(top=102)

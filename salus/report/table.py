@@ -36,10 +36,7 @@ def accuracy_table(facts: Facts) -> Table:
     """Patients down, arms across, the means last."""
     pairs = columns(facts)
     by_pair = {pair: scores_of(facts, *pair) for pair in pairs}
-    rows = [
-        _row(patient, pairs, {pair: by_pair[pair].get(patient) for pair in pairs})
-        for patient in facts.patients
-    ]
+    rows = [_row(patient, pairs, {pair: by_pair[pair].get(patient) for pair in pairs}) for patient in facts.patients]
     means: dict[tuple[str, str], float | None] = {pair: mean(list(by_pair[pair].values())) for pair in pairs}
     rows.append(_row("mean", pairs, means, is_mean=True))
     return Table(tuple(pairs), tuple(rows))
@@ -50,9 +47,7 @@ def headline(facts: Facts) -> list[tuple[str, str]]:
     sent = sum(row.feature_bytes for row in facts.traffic)
     raw = sum(row.raw_window_bytes for row in facts.traffic)
     settled = [row for row in facts.rounds if row.settled_height]
-    best = [
-        (arm, labels, mean(list(scores_of(facts, arm, labels).values()))) for arm, labels in columns(facts)
-    ]
+    best = [(arm, labels, mean(list(scores_of(facts, arm, labels).values()))) for arm, labels in columns(facts)]
     tiles = [
         (f"{100 * value:.1f} %", f"mean accuracy, {arm}, {labels} of labels")
         for arm, labels, value in best

@@ -52,7 +52,7 @@ class ScriptedWearable:
 
     def publish(self, where: str, payload: bytes) -> None:
         """What anyone could do who has the broker's address."""
-        self._client.publish(where, payload, qos=1)
+        self._client.publish(where, payload, qos=1, retain=where.endswith("/state"))
 
     def replay(self) -> None:
         """Everything that was ever sent, the last packet first."""

@@ -31,6 +31,13 @@ def train(learner: Learner, **changes: object) -> bytes:
     return learner.train_round(learner.settings.arms[0], view, first_model(learner.settings))
 
 
+def refit_all(learner: Learner) -> list[bool]:
+    """Which patients' own variables are valid, fitted anew for the main arm."""
+    settings = learner.settings
+    base = settings.package.base_sha256
+    return [learner.refit_patient(settings.arms[0], each.patient, base) for each in settings.patients]
+
+
 def test_an_update_counts_its_patients_and_stays_within_the_bound(learner: Learner) -> None:
     header, values = decode_update(train(learner))
     assert (header.weight, header.gateway, header.task, header.round) == (2, "gateway-0", "wave", 1)
@@ -54,8 +61,8 @@ def test_an_update_is_made_once(learner: Learner, settings: Settings, database: 
 def test_personal_heads_stay_here(algorithm: str, learner: Learner, settings: Settings, database: Database) -> None:
     train(learner, algorithm=algorithm)
     layout, base = settings.package.layout, settings.package.base_sha256
-    anna = models.personal(database, "anna", "wave", base)
-    bert = models.personal(database, "bert", "wave", base)
+    anna = models.personal(database, "anna", "wave", base, "round")
+    bert = models.personal(database, "bert", "wave", base, "round")
     assert anna is not None
     assert bert is not None
     assert anna.groups == "head"
@@ -65,8 +72,8 @@ def test_personal_heads_stay_here(algorithm: str, learner: Learner, settings: Se
 
 def test_fedavg_keeps_nothing_personal(learner: Learner, settings: Settings, database: Database) -> None:
     train(learner, algorithm="fedavg", groups=("trunk", "head"))
-    assert models.personal(database, "anna", "wave", settings.package.base_sha256) is None
-    assert not learner.refit_patient(settings.arms[0], "anna", settings.package.base_sha256)
+    assert models.personal(database, "anna", "wave", settings.package.base_sha256, "round") is None
+    assert not any(refit_all(learner))
 
 
 def test_a_calibration_round_moves_the_base(learner: Learner, settings: Settings) -> None:
@@ -135,5 +142,4 @@ def test_without_labels_there_is_no_update(settings: Settings, database: Databas
 
 def test_a_refit_gives_valid_heads_to_twisted_people(learner: Learner, settings: Settings) -> None:
     train(learner)
-    arm, base = settings.arms[0], settings.package.base_sha256
-    assert any(learner.refit_patient(arm, patient, base) for patient in ("anna", "bert"))
+    assert any(refit_all(learner))

@@ -31,7 +31,7 @@ def rows_of(program: TrainingProgram, settings: Settings, count: int, swapped: b
 
 def fitted(program: TrainingProgram, settings: Settings, rows: Rows, algorithm: str = "fedrep") -> Personal | None:
     rng = np.random.default_rng(0)
-    return refit(program, SCHEDULES[algorithm], ROUND, settings.package.model, None, rows, 1, rng)
+    return refit(program, SCHEDULES[algorithm].personal, ROUND, settings.package.model, None, rows, 1, rng)
 
 
 def test_who_differs_from_all_others_gets_a_valid_head(program: TrainingProgram, settings: Settings) -> None:
@@ -41,6 +41,15 @@ def test_who_differs_from_all_others_gets_a_valid_head(program: TrainingProgram,
     assert own.valid
     shared = settings.package.model
     assert accuracy(program, compose(program.layout, shared, own), rows) > accuracy(program, shared, rows) + 0.5
+
+
+def test_the_trunk_may_be_her_own_too(program: TrainingProgram, settings: Settings) -> None:
+    rows, shared, layout = rows_of(program, settings, 60, swapped=True), settings.package.model, program.layout
+    own = refit(program, ("trunk", "head"), ROUND, shared, None, rows, 1, np.random.default_rng(0))
+    assert own is not None
+    flat = compose(layout, shared, own)
+    assert np.array_equal(extract(layout, flat, ("base",)), extract(layout, shared, ("base",)))
+    assert not np.array_equal(extract(layout, flat, ("trunk",)), extract(layout, shared, ("trunk",)))
 
 
 def test_few_labels_or_a_shared_head_give_none(program: TrainingProgram, settings: Settings) -> None:

@@ -13,9 +13,7 @@ from salus.processes import Processes, free_ports
 
 
 @pytest.mark.parametrize("kind", ["mosquitto", "amqtt"])
-def test_a_message_goes_through_either_broker(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_message_goes_through_either_broker(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if kind == "mosquitto" and mosquitto_path() is None:
         pytest.skip("mosquitto is not installed: apt install mosquitto")
     if kind == "amqtt":

@@ -20,9 +20,7 @@ def test_nobody_is_both_patient_and_pre_training() -> None:
     assert not set(roles.pretrain) & {patient.subject for patient in roles.patients}
 
 
-@pytest.mark.parametrize(
-    ("patients", "gateways", "word"), [(7, 3, "people are left"), (2, 3, "each needs one")]
-)
+@pytest.mark.parametrize(("patients", "gateways", "word"), [(7, 3, "people are left"), (2, 3, "each needs one")])
 def test_asking_for_too_many_says_what_there_is(patients: int, gateways: int, word: str) -> None:
     with pytest.raises(ValueError, match=word):
         cast((), SUBJECTS, patients=patients, gateways=gateways, validators=4)

@@ -25,10 +25,7 @@ def test_leaving_ends_every_process_also_one_that_ignores_the_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("salus.processes.STOP_TIMEOUT_S", 0.5)
-    deaf = (
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
-        "print('up', flush=True); time.sleep(60)"
-    )
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     with Processes(tmp_path) as processes:
         child = processes.start("deaf", [sys.executable, "-c", deaf])
         processes.wait_until(lambda: b"up" in child.log.read_bytes(), "deaf to start", 20)

@@ -12,11 +12,11 @@ from salus.report.table import accuracy_table, headline
 
 PATIENTS = ["5", "6"]
 ACCURACY = {
-    ("5", "release", "0 %"): 0.5,
+    ("5", "release", "calibrated"): 0.5,
     ("5", "local", "20 %"): 0.6,
     ("5", "fedavg", "20 %"): 0.8,
     ("5", "personal", "20 %"): 0.7,
-    ("6", "release", "0 %"): 0.9,
+    ("6", "release", "calibrated"): 0.9,
     ("6", "local", "20 %"): 0.4,
     ("6", "fedavg", "20 %"): 0.5,
     ("6", "personal", "20 %"): 0.9,
@@ -86,17 +86,14 @@ def facts(hostile: str = "") -> Facts:
 def test_the_best_of_each_patient_and_label_part_is_marked_whoever_it_is() -> None:
     table = accuracy_table(facts())
     marked = {
-        (row.name, head)
-        for row in table.rows
-        for head, cell in zip(table.heads, row.cells, strict=True)
-        if cell.best
+        (row.name, head) for row in table.rows for head, cell in zip(table.heads, row.cells, strict=True) if cell.best
     }
     assert marked == {("5", ("fedavg", "20 %")), ("6", ("personal", "20 %")), ("mean", ("personal", "20 %"))}
 
 
 def test_arms_without_scores_have_no_column() -> None:
     assert columns(facts()) == [
-        ("release", "0 %"),
+        ("release", "calibrated"),
         ("local", "20 %"),
         ("fedavg", "20 %"),
         ("personal", "20 %"),

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from salus_hil.virtual.engine import tflm_available
 
 from salus.report.facts import Facts
+from salus_hil.virtual.engine import tflm_available
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 
 def run(*command: str | Path, cwd: Path, code: int = 0) -> str:
-    done = subprocess.run(
-        [str(part) for part in command], cwd=cwd, capture_output=True, text=True, timeout=280
-    )
+    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, timeout=280)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -51,8 +49,7 @@ def test_the_command_shows_its_parts(installed: Path, tmp_path: Path) -> None:
 
 def test_a_gateway_and_a_validator_start_to_work_without_tensorflow(installed: Path, tmp_path: Path) -> None:
     script = (
-        "import importlib.util as u; assert not u.find_spec('tensorflow'); "
-        "import salus_edge.gateway, salus_chain.node"
+        "import importlib.util as u; assert not u.find_spec('tensorflow'); import salus_edge.gateway, salus_chain.node"
     )
     run(installed / "python", "-c", script, cwd=tmp_path)
     assert "no such file" in run(installed / "salus", "gateway", "run", "missing.toml", cwd=tmp_path, code=2)

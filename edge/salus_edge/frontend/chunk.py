@@ -45,11 +45,11 @@ class Stage(Generic[S]):
 
 
 def numbers(where: str, parameters: Mapping[str, Parameter], name: str, length: int | None = None) -> Samples:
-    """A list of `length` finite numbers, float64. Raises TaskError naming block and parameter."""
+    """A list of `length` finite numbers, as float32 of a manifest holds them. Raises TaskError naming the parameter."""
     value = parameters.get(name)
     if not isinstance(value, list) or any(not isinstance(each, float | int) for each in value):
         raise TaskError(f"{where}: {name} is a list of numbers, not {value!r}")
-    array = np.array(value, np.float64)
+    array = np.array(value, np.float32).astype(np.float64)
     if not np.isfinite(array).all() or (length is not None and len(array) != length):
         raise TaskError(f"{where}: {name} is {length} finite numbers, one per channel, not {value!r}")
     return array

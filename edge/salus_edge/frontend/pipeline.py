@@ -109,13 +109,17 @@ def quantise(windows: NDArray[np.float32], scale: float, zero_point: int) -> NDA
 
 
 def manifest_frontend(task: Task) -> release_pb2.FrontEnd:
-    """The task's front end as a manifest carries it: parameters by name, nested lists flat, text left out."""
+    """The task's front end as a manifest carries it: parameters sorted by name, text left out.
+
+    A list of lists is one Parameter per inner list, in order and of one name: flat, other groups would look alike.
+    """
     blocks = [
         release_pb2.Block(
             name=block.block,
             parameters=[
-                release_pb2.Parameter(name=name, values=_flat(value))
+                release_pb2.Parameter(name=name, values=row)
                 for name, value in sorted(block.parameters.items())
+                for row in _rows(value)
             ],
         )
         for block in task.frontend
@@ -125,9 +129,10 @@ def manifest_frontend(task: Task) -> release_pb2.FrontEnd:
     )
 
 
-def _flat(value: Parameter | list[float]) -> list[float]:
+def _rows(value: Parameter) -> list[list[float]]:
     if isinstance(value, str):
         return []
-    if isinstance(value, list):
-        return [float(number) for each in value for number in (each if isinstance(each, list) else [each])]
-    return [float(value)]
+    if not isinstance(value, list):
+        return [[value]]
+    rows = [each for each in value if isinstance(each, list)]
+    return rows or [[each for each in value if not isinstance(each, list)]]

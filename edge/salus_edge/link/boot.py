@@ -52,12 +52,13 @@ class BootCounter:
             return
         path = self._path.with_name(f"{self._path.name}.lock")
         try:
-            self._lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
             raise ConfigError(f"{self._path}: another process runs with this boot counter; stop it first") from None
         except OSError as error:
             raise ConfigError(f"{path}: boot counter cannot be locked ({error})") from None
+        self._lock = lock
 
     def _read(self) -> int:
         try:

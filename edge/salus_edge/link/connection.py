@@ -94,13 +94,11 @@ class Connection:
         self._sending.add(sending)
         try:
             await asyncio.wait({sending})
+            if sending.cancelled():
+                raise NotConnected(f"{topic}: lost {self._broker} before it confirmed")
             sending.result()
         except (aiomqtt.MqttError, ValueError) as error:
             raise NotConnected(f"{topic}: {self._broker} did not confirm ({error})") from None
-        except asyncio.CancelledError:
-            if not sending.cancelled():
-                raise
-            raise NotConnected(f"{topic}: lost {self._broker} before it confirmed") from None
         finally:
             sending.cancel()
             self._sending.discard(sending)
@@ -166,4 +164,5 @@ async def _pump(client: aiomqtt.Client, handle: Handler) -> None:
 
 def _failed(code: object) -> bool:
     """A SUBACK's return code, which paho gives as a number or as a ReasonCode."""
-    return int(getattr(code, "value", code)) >= SUBACK_FAILURE
+    value = getattr(code, "value", code)
+    return not isinstance(value, int) or value >= SUBACK_FAILURE

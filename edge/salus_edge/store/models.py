@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from salus_chain.fixed import Int32s, to_float
 from salus_edge.store.database import Database
 
 Floats = NDArray[np.float32]
+Role = Literal["round", "predict"]  # what a schedule carries from round to round; what predictions are made with
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,28 +119,30 @@ def released_weights(database: Database, task: str, base: bytes) -> Floats | Non
     return None if found is None else _floats(found[0])
 
 
-def put_personal(database: Database, patient: str, arm: str, base: bytes, personal: Personal) -> None:
-    """A patient's own variables from now on."""
+def put_personal(database: Database, patient: str, arm: str, base: bytes, role: Role, personal: Personal) -> None:
+    """A patient's own variables from now on, for this use."""
     with database.transaction() as cursor:
         values = personal.values.astype("<f4").tobytes()
         row = (
             patient,
             arm,
             base,
+            role,
             personal.groups,
             values,
             int(personal.valid),
             personal.round,
             personal.rows,
         )
-        cursor.execute("INSERT OR REPLACE INTO personal VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        cursor.execute("INSERT OR REPLACE INTO personal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
-def personal(database: Database, patient: str, arm: str, base: bytes) -> Personal | None:
-    """A patient's own variables for this arm and base."""
+def personal(database: Database, patient: str, arm: str, base: bytes, role: Role) -> Personal | None:
+    """A patient's own variables for this arm, base and use."""
     found = database.row(
-        "SELECT groups, content, valid, round, rows FROM personal WHERE patient = ? AND arm = ? AND base = ?",
-        (patient, arm, base),
+        "SELECT groups, content, valid, round, rows FROM personal "
+        "WHERE patient = ? AND arm = ? AND base = ? AND role = ?",
+        (patient, arm, base, role),
     )
     if found is None:
         return None

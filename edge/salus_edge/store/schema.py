@@ -54,10 +54,10 @@ CREATE TABLE models (                  -- settled shared models, int32 (D,), by 
     PRIMARY KEY (arm, base)
 ) WITHOUT ROWID;
 
-CREATE TABLE personal (                -- a patient's own variables of `groups`, float32
-    patient TEXT NOT NULL, arm TEXT NOT NULL, base BLOB NOT NULL, groups TEXT NOT NULL, content BLOB NOT NULL,
-    valid INTEGER NOT NULL, round INTEGER NOT NULL, rows INTEGER NOT NULL,
-    PRIMARY KEY (patient, arm, base)
+CREATE TABLE personal (                -- a patient's own variables of `groups`, float32, by what they serve
+    patient TEXT NOT NULL, arm TEXT NOT NULL, base BLOB NOT NULL, role TEXT NOT NULL, groups TEXT NOT NULL,
+    content BLOB NOT NULL, valid INTEGER NOT NULL, round INTEGER NOT NULL, rows INTEGER NOT NULL,
+    PRIMARY KEY (patient, arm, base, role)
 ) WITHOUT ROWID;
 
 CREATE TABLE predictions (

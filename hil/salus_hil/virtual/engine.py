@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from salus_coordinator.errors import MissingTool, ModelError
 from salus_edge.errors import Refused
 from salus_hil.errors import MissingEngine
+
+if TYPE_CHECKING:
+    from salus_coordinator.model.oracle import Oracle
 
 
 class Engine(Protocol):
@@ -31,13 +34,27 @@ def load_tflm(model: bytes, arena_bytes: int) -> Engine:
     from salus_coordinator.model.oracle import Oracle
 
     try:
-        return Oracle(model, arena_bytes)
+        return Tflm(Oracle(model, arena_bytes))
     except MissingTool as error:
         raise MissingEngine(str(error)) from None
     except ModelError as error:
         raise Refused("bad_model", f"{error.reason} (arena {arena_bytes} bytes)") from None
     except Exception as error:  # the wheel parses in Python first, and a damaged .tflite raises anything there
         raise Refused("bad_model", f"not a .tflite: {error!r}") from None
+
+
+class Tflm:
+    """TFLM with one model. What it cannot run is the model's fault, which must not stop the wearable."""
+
+    def __init__(self, oracle: Oracle) -> None:
+        self._oracle = oracle
+
+    def run(self, windows: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Raises Refused `bad_model`: the model takes another input, or an operator fails."""
+        try:
+            return self._oracle.run(windows)
+        except (RuntimeError, ValueError) as error:
+            raise Refused("bad_model", f"does not run on windows {windows.shape[1:]}: {error}") from None
 
 
 class FakeEngine:

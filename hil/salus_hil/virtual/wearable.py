@@ -43,7 +43,8 @@ class VirtualWearable:
         task, manifest, model = read_package(config.model)
         keys = derive_keys(config.link_secret, config.chain_id, file.device)
         self._phases = file.replay.phases
-        self._plan = schedule(task, dataset, file.replay.subject, self._phases, file.replay.start_ms, split or Split())
+        split = split or Split(gap_samples=task.window.samples)
+        self._plan = schedule(task, dataset, file.replay.subject, self._phases, file.replay.start_ms, split)
         boots = _boots(config.state)
         self._flash = Flash.open(config.state, file.device.encode() + config.chain_id + config.link_secret)
         Slots(self._flash).provision(manifest, model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -90,7 +91,7 @@ def test_chunks_make_no_difference(lengths: list[int], rate_hz: float) -> None:
     which = msgspec.structs.replace(FULL, rate_hz=rate_hz)
     samples, begin = signal(sum(lengths)), 1_767_225_600_000
     edges = np.cumsum([0, *lengths]).tolist()
-    pieces = [(round(begin + a * 1000.0 / rate_hz), samples[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    pieces = [(round(begin + a * 1000.0 / rate_hz), samples[a:b]) for a, b in pairwise(edges)]
     starts, windows = replay(which, pieces)
     whole_starts, whole = cut(which, samples, begin)
     assert starts == whole_starts.tolist()
@@ -143,7 +144,7 @@ def test_a_sample_that_is_no_number_is_refused_and_changes_nothing(bad: float) -
     state, _ = front_end.step(None, Chunk(samples[:50], 0, 50.0))
     spoilt = samples[50:].copy()
     spoilt[3, 1] = bad
-    with pytest.raises(Refused, match="not_finite.*ay"):
+    with pytest.raises(Refused, match=r"not_finite.*ay"):
         front_end.step(state, Chunk(spoilt, 1000, 50.0))
     _, after = front_end.step(state, Chunk(samples[50:], 1000, 50.0))
     assert (after.windows == cut(FULL, signal(100), 0).windows[-len(after.windows) :]).all()
@@ -190,7 +191,10 @@ def test_every_block_of_the_shipped_tasks_is_known() -> None:
 def test_the_wearable_computes_with_the_numbers_of_the_manifest() -> None:
     """What float32 of the manifest cannot hold, no wearable can know: coefficients count only to float32."""
     rounded = [float(np.float32(each)) for each in LOW_PASS]
-    exact, carried = (cut(task(block("filter", sos=[row])), signal(300), 0) for row in (LOW_PASS, rounded))
+    exact, carried = (
+        cut(task(block("filter", sos=[row]), block("scale", offset=[*row[:3]], gain=[*row[:3]])), signal(300), 0)
+        for row in (LOW_PASS, rounded)
+    )
     assert (exact.windows == carried.windows).all()
 
 
@@ -204,9 +208,11 @@ def test_the_manifest_is_deterministic_and_sees_every_number() -> None:
         task(*FULL.frontend[:2]),
         task(*reversed(FULL.frontend)),
         task(FULL.frontend[0], FULL.frontend[1], block("scale", offset=[0.0] * 4, gain=[1.0] * 4)),
+        task(FULL.frontend[0], block("magnitude", groups=[[0.0], [1.0, 2.0]])),
+        task(FULL.frontend[0], block("magnitude", groups=[[0.0, 1.0], [2.0]])),
         msgspec.structs.replace(FULL, rate_hz=51.0),
     ]
-    assert len({digest(each) for each in [FULL, *others]}) == 7
+    assert len({digest(each) for each in [FULL, *others]}) == 9
     assert digest(FULL) == digest(msgspec.structs.replace(FULL))
 
 

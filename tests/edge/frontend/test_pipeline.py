@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salus_coordinator.model.device import Scale
-from salus_coordinator.model.manifest import frontend_message
 from salus_edge.errors import Refused, TaskError
-from salus_edge.frontend import Chunk, FrontEnd, State, Windows, cut, manifest_frontend, quantise
+from salus_edge.frontend import Chunk, FrontEnd, State, Windows, cut, quantise
 from salus_edge.task import Task
 from tests.hil.rig import TASK
 
@@ -141,7 +140,3 @@ def test_quantising_rounds_halves_to_even_and_clips_as_the_coordinator_does() ->
     np.testing.assert_array_equal(quantise(windows, scale, 3), Scale(scale, 3).quantise(windows))
     with pytest.raises(Refused, match="not_finite"):
         quantise(np.array([[np.nan]], np.float32), 1.0, 0)
-
-
-def test_the_manifest_carries_what_the_coordinator_writes() -> None:
-    assert manifest_frontend(TASK) == frontend_message(TASK)

@@ -50,6 +50,13 @@ class Mosquitto:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
+    def stop(self) -> None:
+        """As by systemctl: sessions and queued messages are saved."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait()
+        self._process = None
+
     def kill(self) -> None:
         """As a power cut: nothing is saved."""
         if self._process is not None:
