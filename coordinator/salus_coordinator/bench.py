@@ -1,6 +1,8 @@
 """`salus bench gateway`: the LiteRT training program against Keras on the same model, batches and core.
 
-Each runs in a process of its own with one thread: the gateway's as on a gateway, without TensorFlow.
+Each runs in a process of its own with one thread: the gateway's as on a gateway, without TensorFlow. They take
+turns, so that a machine that slows down slows both; a figure is the median over the turns, a ratio the median of
+each turn's ratio.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 import msgspec
@@ -30,6 +33,7 @@ ONE_THREAD: Final = {
     "CUDA_VISIBLE_DEVICES": "",
 }
 BATCHES: Final = 16
+TURNS: Final = 3
 COMPARED: Final = "Keras 3 (TensorFlow) fit and train_on_batch, same model, batches and SGD with momentum, one core"
 
 Figures = dict[str, float | str | int]
@@ -40,21 +44,31 @@ def gateway(task: Task, seconds: float) -> Figures:
     with tempfile.TemporaryDirectory(prefix="salus-bench-") as made:
         folder = Path(made)
         _inputs(task, folder)
-        keras = _child("keras", folder, seconds)
-        litert = _child("litert", folder, seconds)
+        turns = [(_child("litert", folder, seconds), _child("keras", folder, seconds)) for _ in range(TURNS)]
+    litert, keras = (_medians([turn[side] for turn in turns]) for side in (0, 1))
     return {
         "task": task.name,
         "batch": task.batch,
+        "turns": TURNS,
         "compared_with": COMPARED,
         **{f"litert_{name}": value for name, value in litert.items() if name != "rss_mb"},
         **{f"keras_{name}": value for name, value in keras.items() if name != "rss_mb"},
-        "head_ratio": litert["head_steps_s"] / keras["head_train_on_batch_s"],
-        "whole_ratio": litert["whole_steps_s"] / keras["whole_train_on_batch_s"],
-        "head_ratio_fit": litert["head_steps_s"] / keras["head_fit_s"],
-        "whole_ratio_fit": litert["whole_steps_s"] / keras["whole_fit_s"],
+        "head_ratio": _ratio(turns, "head_steps_s", "head_train_on_batch_s"),
+        "whole_ratio": _ratio(turns, "whole_steps_s", "whole_train_on_batch_s"),
+        "head_ratio_fit": _ratio(turns, "head_steps_s", "head_fit_s"),
+        "whole_ratio_fit": _ratio(turns, "whole_steps_s", "whole_fit_s"),
         "rss_mb": litert["rss_mb"],
         "keras_rss_mb": keras["rss_mb"],
     }
+
+
+def _medians(rows: list[dict[str, float]]) -> dict[str, float]:
+    return {name: median(row[name] for row in rows) for name in rows[0]}
+
+
+def _ratio(turns: list[tuple[dict[str, float], dict[str, float]]], ours: str, theirs: str) -> float:
+    """The median over the turns of LiteRT's figure over Keras's of the same turn."""
+    return median(litert[ours] / keras[theirs] for litert, keras in turns)
 
 
 def table(figures: Figures) -> Table:

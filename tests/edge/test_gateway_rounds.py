@@ -183,7 +183,7 @@ async def test_both_arms_settle_and_are_taken_over(federation: Federation) -> No
             gateway.send_signal(signal.SIGTERM)
             assert await asyncio.to_thread(gateway.wait, 10) == 0
     with Database(settings.store) as database:
-        assert [each.status for each in rounds.records(database, "wave")][0] == "settled"
+        assert rounds.records(database, "wave")[0].status == "settled"
         assert models.releases(database, "wave")[0].base == base
         scores = {(each.patient, each.arm, each.labels): each for each in evaluate(settings, database)}
         assert {arm for _, arm, _ in scores} == {"release", "local", "wave", "wave-60"}
