@@ -4,8 +4,6 @@ them.
 
 from __future__ import annotations
 
-import numpy as np
-
 from salus_chain.proto import release_pb2
 from salus_edge.config import ArmConfig, Settings
 from salus_edge.recompute import recompute
@@ -51,15 +49,13 @@ def fill(database: Database, settings: Settings, patient: str, base: bytes) -> i
     Nothing is made for a base that no known release holds.
     """
     release = find(database, settings, base)
-    kept = windows.read(database, settings.store_key, patient) if release and windows.count(database, patient) else None
-    if release is None or kept is None:
+    if release is None:
         return 0
-    there = features.starts(database, patient, base)
-    lacking = np.array([index for index, start in enumerate(kept.start_ms) if int(start) not in there], np.int64)
+    lacking = windows.read(database, settings.store_key, patient, base)
     if not len(lacking):
         return 0
-    values = recompute(release.model, release.manifest, kept.values[lacking])
-    made = Features(kept.start_ms[lacking], kept.end_ms[lacking], values)
+    values = recompute(release.model, release.manifest, lacking.values)
+    made = Features(lacking.start_ms, lacking.end_ms, values)
     with database.transaction() as cursor:
         features.add(cursor, patient, base, release.version, made, [b""] * len(made), "window")
     return len(made)

@@ -23,9 +23,10 @@ def run_python(script: str) -> str:
 
 
 def test_a_gateway_imports_in_half_a_second_and_never_tensorflow() -> None:
+    """In processor time, which other processes on this machine do not lengthen much."""
     script = (
-        "import sys, time; begin = time.perf_counter(); import salus_edge.gateway; "
-        "took = time.perf_counter() - begin; "
+        "import sys, time; begin = time.process_time(); import salus_edge.gateway; "
+        "took = time.process_time() - begin; "
         "import salus_edge.evaluate, salus_edge.recompute; "
         "heavy = [name for name in sys.modules if name.split('.')[0] in ('tensorflow', 'keras', 'salus_coordinator')]; "
         "print(took); assert not heavy, heavy"

@@ -67,12 +67,6 @@ def unpredicted(database: Database, patient: str, base: bytes, arm: str) -> Feat
     )
 
 
-def starts(database: Database, patient: str, base: bytes) -> frozenset[int]:
-    """The start times of the stored features."""
-    found = database.rows("SELECT start_ms FROM features WHERE patient = ? AND base = ?", (patient, base))
-    return frozenset(int(row[0]) for row in found)
-
-
 def count(database: Database, patient: str) -> int:
     """How many features of all bases are stored."""
     found = database.row("SELECT COUNT(*) FROM features WHERE patient = ?", (patient,))

@@ -48,11 +48,16 @@ def add(
         )
 
 
-def read(database: Database, key: bytes, patient: str) -> Windows:
-    """All windows of a patient. Raises ConfigError: the store key is another than they were sealed with."""
+def read(database: Database, key: bytes, patient: str, lacking: bytes | None = None) -> Windows:
+    """All windows of a patient, or those without a feature of the base `lacking`.
+
+    Raises ConfigError: the store key is another than they were sealed with.
+    """
     rows = database.rows(
-        "SELECT start_ms, end_ms, samples, channels, nonce, sealed FROM windows WHERE patient = ? ORDER BY start_ms",
-        (patient,),
+        "SELECT start_ms, end_ms, samples, channels, nonce, sealed FROM windows "
+        "WHERE patient = ?1 AND (?2 IS NULL OR start_ms NOT IN "
+        "(SELECT start_ms FROM features WHERE patient = ?1 AND base = ?2)) ORDER BY start_ms",
+        (patient, lacking),
     )
     cipher, values = AESGCM(key), []
     for start, _, samples, channels, nonce, sealed in rows:
