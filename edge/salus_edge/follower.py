@@ -5,8 +5,8 @@ over by proof.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -20,6 +20,7 @@ from salus_edge import bases
 from salus_edge.config import ArmConfig
 from salus_edge.errors import EdgeError
 from salus_edge.learner import Learner, round_key
+from salus_edge.provenance import require_proven
 from salus_edge.rounds import PAUSE_S, Participant
 from salus_edge.store import models, rounds
 from salus_edge.store.models import StoredRelease
@@ -27,13 +28,6 @@ from salus_edge.store.models import StoredRelease
 WAIT_S: Final = 20.0
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a task's model on chain comes from: a settled round, or (None) a quorum's approval."""
-
-    round: RoundView | None
 
 
 class Follower:
@@ -79,7 +73,7 @@ class Follower:
             await self._follow_round(arm, task)
         except Unreachable:
             raise
-        except (ChainError, EdgeError) as error:
+        except (ChainError, EdgeError, sqlite3.Error) as error:  # looked at again after the next block
             log.warning("not_taken_over", task=arm.task, why=str(error))
 
     async def _follow_round(self, arm: ArmConfig, task: TaskView) -> None:
@@ -127,9 +121,9 @@ class Follower:
         base = bases.current(database, settings, arm.task).base
         if self._seen.get(arm.task) == (task.model_digest, base):
             return
-        origin = await self._origin(task)
-        kind = origin.round.open.kind if origin.round else "approved"
-        home = origin.round.open.base_sha256 if origin.round and kind == "feature" else base
+        origin = await require_proven(self._client, database, settings, task.task, task.round, task.model_digest)
+        kind = origin.open.kind if origin else "approved"
+        home = origin.open.base_sha256 if origin and kind == "feature" else base
         if kind == "calibration":  # goes with no base yet: the release that is made from it will say which
             log.info("settled", task=arm.task, round=task.round, kind=kind)
         else:
@@ -143,29 +137,16 @@ class Follower:
         found = models.model(self._learner.database, arm.task, base)
         return found is None or (base == home and found.digest != digest)
 
-    async def _adopt(self, arm: ArmConfig, task: TaskView, origin: Origin, wanted: list[bytes]) -> None:
+    async def _adopt(self, arm: ArmConfig, task: TaskView, origin: RoundView | None, wanted: list[bytes]) -> None:
         values = await self._model(task.model_digest)
-        number = origin.round.round if origin.round else 0
+        number = origin.round if origin else 0
         for base in wanted:
             models.put_model(self._learner.database, arm.task, base, number, task.model_digest, values)
-        if origin.round is not None:
-            await asyncio.to_thread(self._note_end, origin.round)
+        if origin is not None:
+            await asyncio.to_thread(self._note_end, origin)
         log.info("settled", task=arm.task, round=number, digest=task.model_digest.hex()[:16])
         self._refit(arm)
         self._changed(None)
-
-    async def _origin(self, task: TaskView) -> Origin:
-        """The settled round that made the task's model, checked by its proof. Raises ProofError."""
-        for number in range(task.round, 0, -1):
-            view = await self._client.round(task.task, number)
-            if view is not None and view.status == "settled":
-                if view.model_after != task.model_digest:
-                    break
-                proven = await self._client.settlement(task.task, number)
-                if proven.model_after != task.model_digest:
-                    raise ProofError(f"content: round {number} of {task.task} settled another model than claimed")
-                return Origin(view)
-        return Origin(None)
 
     async def _model(self, digest: bytes) -> Int32s:
         values = await self._client.model(digest)

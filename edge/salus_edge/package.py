@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from salus_chain.errors import DecodeError
-from salus_chain.fixed import to_float
+from salus_chain.fixed import Int32s, to_float
 from salus_chain.layout import Layout
 from salus_chain.proto import release_pb2
+from salus_chain.updates import model_digest
 from salus_edge.errors import ConfigError
 from salus_edge.task import Task, load_task
 
@@ -24,13 +25,17 @@ FILES: Final = ("task.toml", "layout.json", "program.tflite", "model.i32", "base
 
 @dataclass(frozen=True, slots=True)
 class ModelPackage:
-    """The release of version 1: `model` is the first shared model, float32 (D,)."""
+    """The release of version 1: `model` is the first shared model, float32 (D,); `fixed` the same, int32 at 2^-24,
+    which the chain names by `model_digest`.
+    """
 
     task: Task
     layout: Layout
     program: Path
     program_digest: bytes
     model: NDArray[np.float32]
+    fixed: Int32s
+    model_digest: bytes
     base: bytes
     base_sha256: bytes
     manifest: bytes
@@ -53,12 +58,15 @@ def read_package(folder: Path) -> ModelPackage:
     manifest = (folder / "manifest.pb").read_bytes()
     if release_pb2.Manifest.FromString(manifest).sha256 != sha256(base).digest():
         raise ConfigError(f"{folder / 'manifest.pb'}: names another base than base.tflite")
+    fixed = np.frombuffer(raw, "<i4").astype(np.int32)
     return ModelPackage(
         task,
         layout,
         program,
         sha256(program.read_bytes()).digest(),
-        to_float(np.frombuffer(raw, "<i4").astype(np.int32)),
+        to_float(fixed),
+        fixed,
+        model_digest(layout.digest, fixed),
         base,
         sha256(base).digest(),
         manifest,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 
 import structlog
 
 from salus_edge import bases
 from salus_edge.config import ArmConfig
+from salus_edge.errors import EdgeError
 from salus_edge.learner import Learner
 
 log = structlog.get_logger(__name__)
@@ -35,7 +37,11 @@ class Refits:
             if not self._wanted:
                 self._some.clear()
                 continue
-            await self._fit(self._wanted.pop(next(iter(self._wanted))))
+            arm = self._wanted.pop(next(iter(self._wanted)))
+            try:
+                await self._fit(arm)
+            except (EdgeError, sqlite3.Error) as error:  # what predicted until now goes on predicting
+                log.error("not_refitted", task=arm.task, why=str(error))
 
     async def _fit(self, arm: ArmConfig) -> None:
         learner, valid = self._learner, 0

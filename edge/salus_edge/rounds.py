@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from typing import Final
 
@@ -16,6 +17,7 @@ from salus_chain.views import RoundView
 from salus_edge.config import ArmConfig
 from salus_edge.errors import EdgeError
 from salus_edge.learner import Learner, round_key
+from salus_edge.provenance import require_proven
 from salus_edge.store import rounds
 
 LATEST_START: Final = 0.6  # of a round's time that is left when training starts with whatever data there is
@@ -53,13 +55,25 @@ class Participant:
         bad round.
         """
         key_log = log.bind(task=arm.task, round=view.round, kind=view.open.kind)
-        try:
-            file = await self._train(arm, view)
-            if file is not None:
-                await self._commit(arm, view, file)
-        except (EdgeError, ChainError) as error:
-            key_log.warning("sat_out", why=str(error))
-            await self._sit_out(view, str(error))
+        while True:
+            try:
+                file = await self._train(arm, view)
+                if file is not None:
+                    await self._commit(arm, view, file)
+                return
+            except Unreachable as error:
+                if _now_ms() >= view.open.deadline_ms:
+                    key_log.warning("late", why=str(error))
+                    return
+                key_log.info("chain_away", why=str(error))
+                await asyncio.sleep(PAUSE_S)
+            except sqlite3.Error as error:  # a full disk, say; the wearables' packets need this process
+                key_log.error("sat_out", why=str(error))
+                return
+            except (EdgeError, ChainError) as error:
+                key_log.warning("sat_out", why=str(error))
+                await self._sit_out(view, str(error))
+                return
 
     async def _train(self, arm: ArmConfig, view: RoundView) -> bytes | None:
         kept = await asyncio.to_thread(rounds.record, self._learner.database, arm.task, view.round)
@@ -69,6 +83,10 @@ class Participant:
             await self._sit_out(view, "no labelled data")
             log.info("sat_out", task=arm.task, round=view.round, why="no labelled data")
             return None
+        learner = self._learner
+        await require_proven(
+            self._client, learner.database, learner.settings, arm.task, view.round - 1, view.model_before
+        )
         model = await self._client.model(view.model_before)
         started = time.monotonic()
         file = await asyncio.to_thread(self._learner.train_round, arm, view, model)

@@ -22,7 +22,7 @@ from salus.processes import Processes, free_ports, listening
 from salus_chain.aggregate import apply_aggregate
 from salus_chain.candidates import Candidate, ModelCandidate
 from salus_chain.client import ChainClient, open_round_tx
-from salus_chain.fixed import SCALE, Int32s, to_fixed
+from salus_chain.fixed import SCALE, Int32s
 from salus_chain.founding import Founded, init_chain
 from salus_chain.genesis import Policy
 from salus_chain.keys import PemSigner
@@ -78,7 +78,7 @@ class Ward:
 
     async def approve_model(self, task: str) -> None:
         package = self.settings.package
-        model = to_fixed(package.model).astype("<i4").tobytes()
+        model = package.fixed.astype("<i4").tobytes()
         await self.approve(ModelCandidate(task, package.layout.to_json(), package.program_digest, model))
 
     async def release(self, base: bytes, manifest: bytes) -> None:

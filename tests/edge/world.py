@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tomli_w
 
-from salus_chain.fixed import SCALE, Int32s, to_fixed
+from salus_chain.fixed import SCALE, Int32s
 from salus_chain.genesis import Genesis, Policy, Validator, write_genesis
 from salus_chain.keys import PemSigner
 from salus_chain.layout import Group
@@ -95,7 +95,7 @@ def live(
 
 
 def first_model(settings: Settings) -> Int32s:
-    return to_fixed(settings.package.model)
+    return settings.package.fixed
 
 
 def round_view(

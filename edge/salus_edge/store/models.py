@@ -84,6 +84,11 @@ def model(database: Database, arm: str, base: bytes) -> SettledModel | None:
     return SettledModel(int(found[0]), bytes(found[1]), _floats(found[2]))
 
 
+def holds(database: Database, digest: bytes) -> bool:
+    """Whether a model of this digest was settled or released, for whatever arm and base."""
+    return database.row("SELECT 1 FROM models WHERE digest = ? LIMIT 1", (digest,)) is not None
+
+
 def put_release(database: Database, task: str, release: StoredRelease, weights: Int32s, height: int) -> None:
     """Keep a release, made from settled `weights` (D,); one of the same version stays as it was."""
     with database.transaction() as cursor:
