@@ -58,5 +58,4 @@ def _log_to_stderr() -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # whatever it is when a line is said
-        cache_logger_on_first_use=True,
     )
