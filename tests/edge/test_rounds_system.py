@@ -45,7 +45,7 @@ from salus_edge.store import Database, features, models, rounds
 from salus_edge.store.rounds import RoundRecord
 from salus_edge.training.schedules import Parameters
 from tests.edge.people import CLASSES, make_windows
-from tests.edge.scripted_wearable import ScriptedWearable
+from tests.edge.wearable import Wearable
 from tests.edge.world import CONSENT, START_MS, WINDOW_MS, write_world
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(110)]
@@ -62,7 +62,7 @@ class Ward:
     settings: Settings
     founded: Founded
     client: ChainClient
-    wearable: ScriptedWearable
+    wearable: Wearable
 
     def start_gateway(self) -> None:
         command = [sys.executable, "-m", "salus_edge", "run", str(self.settings.path)]
@@ -155,7 +155,6 @@ async def ward(tmp_path: Path, package_folder: Path) -> AsyncIterator[Ward]:
         test=True,
     )
     settings = read_settings(write_world(tmp_path, package_folder, f"mqtt://127.0.0.1:{broker_port}"))
-    anna = settings.patients[0]
     with Processes(tmp_path / "logs") as processes:
         try:
             start_broker(processes, tmp_path / "broker", broker_port)
@@ -164,11 +163,9 @@ async def ward(tmp_path: Path, package_folder: Path) -> AsyncIterator[Ward]:
         for path in founded.validators:
             processes.start(path.stem, [sys.executable, "-m", "salus_chain", "run", str(path)])
         processes.wait_until(lambda: all(map(listening, ports)), "validators", 30)
-        secret, chain_id = anna.link_secret, founded.genesis.chain_id
-        wearable = ScriptedWearable(broker_port, "test", anna.device, secret, chain_id)
-        async with ChainClient(founded.genesis) as client:
-            yield Ward(processes, settings, founded, client, wearable)
-        wearable.close()
+        with Wearable(settings, 0, broker_port) as wearable:
+            async with ChainClient(founded.genesis) as client:
+                yield Ward(processes, settings, founded, client, wearable)
 
 
 def live(ward: Ward, base: bytes, manifest: bytes, version: int, first: int, source: str) -> None:
@@ -187,7 +184,7 @@ def live(ward: Ward, base: bytes, manifest: bytes, version: int, first: int, sou
         for at, (start, label) in enumerate(zip(starts, truth, strict=True))
     ]
     ward.wearable.say("label", encode_labels(labels))
-    ward.wearable.drain(ward.wearable.empty, 20)
+    ward.wearable.drain()
 
 
 def check_settled(ward: Ward, view: RoundView, before: Int32s, after: Int32s) -> None:
@@ -211,8 +208,7 @@ async def take_release(ward: Ward, version: int) -> bytes:
     deadline = time.monotonic() + 20
 
     def messages() -> list[release_pb2.ReleaseMessage]:
-        found = [data for kind, data in wearable.heard if kind == "release"]
-        return [release_pb2.ReleaseMessage.FromString(each) for each in found]
+        return [release_pb2.ReleaseMessage.FromString(each) for each in list(wearable.releases)]
 
     while not any(each.HasField("offer") for each in messages()):
         assert time.monotonic() < deadline, f"no offer:\n{ward.log()}"
