@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -21,6 +22,9 @@ PACKAGES = (".", "chain", "edge", "coordinator", "hil")
 @pytest.fixture(scope="session")
 def package_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built in a process of its own, so that TensorFlow stays out of the tests'."""
+    for needed in ("tensorflow", "tflite_micro"):
+        if importlib.util.find_spec(needed) is None:
+            pytest.skip(f"building a model package needs {needed}: pip install 'salus[build]'")
     folder = tmp_path_factory.mktemp("wave") / "model"
     path = os.pathsep.join([*(str(ROOT / name) for name in PACKAGES), os.environ.get("PYTHONPATH", "")])
     subprocess.run(
