@@ -15,10 +15,10 @@ def command_for(database: Database, patient: Patient, state: link_pb2.State, ret
     if state.link != link_pb2.State.ONLINE:
         return None
     wanted = patient.calibrate and bool(patient.consent) and _began(database, patient.device, state.base_sha256)
-    if not wanted and not state.calibrating:
+    if wanted == state.calibrating:
         return None
     until_ms = state.clock_ms + retention_ms if wanted else 0
-    order = link_pb2.Calibrate(until_ms=until_ms, consent=patient.consent)
+    order = link_pb2.Calibrate(until_ms=until_ms, consent=patient.consent, base_sha256=state.base_sha256)
     return link_pb2.Command(calibrate=order).SerializeToString(deterministic=True)
 
 

@@ -49,7 +49,7 @@ def headline(facts: Facts) -> list[tuple[str, str]]:
     settled = [row for row in facts.rounds if row.settled_height]
     best = [(arm, labels, mean(list(scores_of(facts, arm, labels).values()))) for arm, labels in columns(facts)]
     tiles = [
-        (f"{100 * value:.1f} %", f"mean accuracy, {arm}, {labels} of labels")
+        (f"{100 * value:.1f} %", f"mean accuracy, {arm}, {labels}")
         for arm, labels, value in best
         if arm in ("release", "personal")
     ]

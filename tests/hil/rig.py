@@ -226,7 +226,10 @@ class Gateway:
         await self.connection.publish(name, self.sealer.seal(name, plaintext).payload)
 
     async def calibrate(self, until_ms: int) -> None:
-        command = Command(calibrate=Calibrate(until_ms=until_ms, consent=CONSENT))
+        while not self.states:
+            await asyncio.sleep(0.02)
+        base = self.states[-1].base_sha256
+        command = Command(calibrate=Calibrate(until_ms=until_ms, consent=CONSENT, base_sha256=base))
         await self.send("command", command.SerializeToString())
 
     async def offer(self, transfer: Transfer) -> None:

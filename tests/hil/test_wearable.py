@@ -190,12 +190,13 @@ async def test_a_replayed_command_is_refused_also_after_a_restart(tmp_path: Path
     made = config(tmp_path, broker.port, replay=replay(phases))
     async with running(Gateway(broker.port)) as gateway:
         name = "salus/1/test/w-p0/command"
-        command = Command(calibrate=Calibrate(until_ms=START_MS + 1, consent=CONSENT)).SerializeToString()
-        recorded = gateway.sealer.seal(name, command).payload
         async with asyncio.timeout(20):
             run = asyncio.create_task(VirtualWearable(made, dataset(), FakeEngine).run())
             while not gateway.states:
                 await asyncio.sleep(0.02)
+            base = gateway.states[-1].base_sha256
+            order = Calibrate(until_ms=START_MS + 1, consent=CONSENT, base_sha256=base)
+            recorded = gateway.sealer.seal(name, Command(calibrate=order).SerializeToString()).payload
             for _ in range(2):
                 await gateway.connection.publish(name, recorded)
             await run
@@ -203,6 +204,21 @@ async def test_a_replayed_command_is_refused_also_after_a_restart(tmp_path: Path
         again = VirtualWearable(made, dataset(), FakeEngine)
         again._listener.hear(name, recorded)
         assert again.device.flash.counter("refused replayed") == 2
+
+
+async def test_calibrating_for_another_base_sends_nothing(tmp_path: Path, broker: Mosquitto) -> None:
+    made = config(tmp_path, broker.port, replay=replay([{"parts": ["setup"]}]))
+    async with running(Gateway(broker.port)) as gateway:
+        name = "salus/1/test/w-p0/command"
+        late = Calibrate(until_ms=1 << 60, consent=CONSENT, base_sha256=bytes(32))
+        wearable = VirtualWearable(made, dataset(), FakeEngine)
+        wearable._listener.hear(name, gateway.sealer.seal(name, Command(calibrate=late).SerializeToString()).payload)
+        async with asyncio.timeout(20):
+            await wearable.run()
+    assert report(tmp_path)["refused"] == {"other_base": 1}
+    assert report(tmp_path)["windows"] == 0
+    assert not gateway.windows
+    assert gateway.features
 
 
 async def test_two_wearables_share_a_process(tmp_path: Path, broker: Mosquitto) -> None:

@@ -127,7 +127,7 @@ class Device:
         self.ring.acknowledge(ack)
 
     def on_command(self, command: Command) -> None:
-        """Raises Refused `malformed`: no command, or a Calibrate without consent."""
+        """Raises Refused: `malformed` (no command, or a Calibrate without consent), `other_base`."""
         which = command.WhichOneof("command")
         if which is None:
             raise Refused("malformed", "a command of no known kind")
@@ -135,6 +135,8 @@ class Device:
             consent, until_ms = command.calibrate.consent, command.calibrate.until_ms
             if until_ms and (len(consent) != CONSENT_BYTES or until_ms >= 1 << 63):
                 raise Refused("malformed", "calibrate needs a 32-byte consent digest and a time")
+            if until_ms and command.calibrate.base_sha256 != self._manifest.sha256:
+                raise Refused("other_base", "calibrate is for another base than the active one: nothing is sent")
             self.flash.set("calibrate until_ms", until_ms)
             self.flash.put("calibrate consent", consent)
         self._calls.state_changed()
