@@ -97,6 +97,7 @@ class Gateway:
             log.info("stopping")
             for task in [*tasks, *participant.tasks]:
                 task.cancel()
+        self.predictor.catch_up(_now_ms())  # what was acknowledged at the last moment
 
     async def _receive(self, where: str, payload: bytes) -> None:
         """One message from the broker, who is trusted for nothing."""

@@ -33,9 +33,11 @@ def add(
     aux: Sequence[bytes],
     origin: str,
 ) -> None:
-    """Keep features; one of the same patient, base and start stays as it was."""
+    """Keep features. One of the same patient, base and start stays, but the device's own replaces one made here."""
     cursor.executemany(
-        "INSERT OR IGNORE INTO features VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO features VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET end_ms = excluded.end_ms,"
+        " model_version = excluded.model_version, content = excluded.content, aux = excluded.aux,"
+        " origin = excluded.origin WHERE excluded.origin = 'device' AND origin != 'device'",
         [
             (patient, base, int(start), int(end), version, values.tobytes(), extra, origin)
             for start, end, values, extra in zip(features.start_ms, features.end_ms, features.values, aux, strict=True)
