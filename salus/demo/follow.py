@@ -30,10 +30,19 @@ class Follower:
 
 def told(row: dict[str, Any]) -> str:
     """One line of the coordinator's progress, for a person."""
-    known = {"stage", "task", "start_ms", "end_ms", "ok"}
-    facts = ", ".join(f"{name} {value}" for name, value in row.items() if name not in known)
-    took_s = (row["end_ms"] - row["start_ms"]) / 1000
-    return f"{row['task']}: {row['stage']} {facts} ({took_s:.1f} s)"
+    took = f"[dim]{(row['end_ms'] - row['start_ms']) / 1000:.1f} s[/]"
+    match row["stage"]:
+        case "round" if row.get("status") == "settled":
+            what = f"round {row['round']} ({row['kind']}, {row['algorithm']}): {row['updates']} updates, "
+            return f"{row['task']}: {what}settled in block {row['settled_height']} {took}"
+        case "round":
+            return f"{row['task']}: round {row['round']} {row.get('status', 'failed')} {row.get('reason', '')} {took}"
+        case "release":
+            return f"{row['task']}: release {row['version']} approved in block {row.get('height', '–')} {took}"
+        case "approve_model":
+            return f"{row['task']}: first model approved in block {row.get('height', '–')} {took}"
+        case stage:
+            return f"{row['task']}: {stage} {took}"
 
 
 def phases_done(prepared: Prepared) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,9 @@ async def _rounds(prepared: Prepared) -> list[RoundFacts]:
 def verify(prepared: Prepared, proof: str) -> tuple[str, str, bool]:
     """The command that checks a proof as a reader would type it, what it said, and whether it held."""
     folder = prepared.space.folder
-    shown = f"salus chain verify {folder.name}/{proof} --genesis {folder.name}/genesis.toml"
+    near = Path(os.path.relpath(folder))
+    seen = folder if ".." in near.parts else near
+    shown = f"salus chain verify {seen / proof} --genesis {seen / 'genesis.toml'}"
     done = subprocess.run(
         salus_command("chain", "verify", str(folder / proof), "--genesis", str(prepared.space.genesis)),
         capture_output=True,

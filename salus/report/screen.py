@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -36,7 +37,12 @@ def _accuracy(facts: Facts) -> Table:
 
 
 def _traffic(facts: Facts) -> Table:
-    table = Table(title="Bytes sent, sealed, against the same windows sent raw", title_justify="left")
+    table = Table(
+        title="Bytes sent, sealed, against the same windows sent raw",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
     for head in (
         "patient",
         "features",
@@ -46,7 +52,7 @@ def _traffic(facts: Facts) -> Table:
         "calibration bytes",
         "model versions",
     ):
-        table.add_column(head, justify="left" if head == "patient" else "right")
+        table.add_column(head, justify="left" if head == "patient" else "right", no_wrap=True)
     for row in facts.traffic:
         table.add_row(
             row.patient,
@@ -61,9 +67,14 @@ def _traffic(facts: Facts) -> Table:
 
 
 def _rounds(facts: Facts) -> Table:
-    table = Table(title="Rounds on the chain, with the heights of their blocks", title_justify="left")
+    table = Table(
+        title="Rounds on the chain, with the heights of their blocks",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
     for head in ("task", "round", "kind", "algorithm", "updates", "opened", "closed", "settled"):
-        table.add_column(head, justify="left" if head in ("task", "kind", "algorithm") else "right")
+        table.add_column(head, justify="left" if head in ("task", "kind", "algorithm") else "right", no_wrap=True)
     for row in facts.rounds:
         table.add_row(
             row.task,
