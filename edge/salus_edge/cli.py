@@ -15,7 +15,10 @@ Config = Annotated[Path, typer.Argument(metavar="GATEWAY.TOML", help="The gatewa
 
 @app.command()
 def run(config: Config) -> None:
-    """Run the gateway until SIGTERM. It logs JSON lines on standard error."""
+    """Run the gateway until SIGTERM. It logs JSON lines on standard error.
+
+    Example: salus gateway run gateway-0.toml
+    """
     from salus_edge import logs
     from salus_edge.config import read_settings
     from salus_edge.gateway import run as run_gateway
@@ -30,7 +33,10 @@ def evaluate(
     config: Config,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the scores here.")] = None,
 ) -> None:
-    """Score every patient's models on her reference labels."""
+    """Score every patient's models on her reference labels, which never train.
+
+    Example: salus gateway evaluate gateway-0.toml --json scores.json
+    """
     import json
     from dataclasses import asdict
 
@@ -55,7 +61,10 @@ def evaluate(
 
 @app.command()
 def check(config: Config) -> None:
-    """Read the configuration and all files that it names, and say what is there."""
+    """Read the configuration and all files that it names, and say what is there.
+
+    Example: salus gateway check gateway-0.toml
+    """
     from salus_chain.keys import PemSigner
     from salus_edge.config import read_settings
     from salus_edge.link.url import read_url

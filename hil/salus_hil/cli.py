@@ -19,7 +19,10 @@ def wearable() -> None:
 def simulate(
     configs: Annotated[list[Path], typer.Argument(help="One TOML file per wearable; all run in this process.")],
 ) -> None:
-    """Replay people's recordings through virtual wearables; ends when every packet is acknowledged."""
+    """Replay people's recordings through virtual wearables; ends when every packet is acknowledged.
+
+    Example: salus wearable simulate wearable-p05.toml wearable-p06.toml
+    """
     from salus_coordinator.errors import CoordinatorError
     from salus_edge.errors import ConfigError, EdgeError
     from salus_hil.errors import HilError

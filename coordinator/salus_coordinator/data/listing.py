@@ -24,6 +24,6 @@ def table(root: Path | None = None) -> Table:
             source.licence,
             task_of_data(name) or "(front end comes later)",
             "yes" if where else f"no: {source.get}",
-            "yes" if source.import_files else "not yet",
+            "yes" if source.import_files else "no need" if source.get.startswith("pip install") else "not yet",
         )
     return made
