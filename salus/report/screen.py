@@ -22,10 +22,7 @@ def show(facts: Facts, console: Console) -> None:
 
 def _accuracy(facts: Facts) -> Table:
     content = accuracy_table(facts)
-    table = Table(
-        title="Accuracy on later, unseen windows (%), by arm and by the part of each set that was labelled",
-        title_justify="left",
-    )
+    table = _table("Accuracy on later, unseen windows (%), by arm and by the labelled part of each set")
     table.add_column("patient")
     for arm, labels in content.heads:
         table.add_column(f"{arm}\n{labels}", justify="right")
@@ -37,21 +34,8 @@ def _accuracy(facts: Facts) -> Table:
 
 
 def _traffic(facts: Facts) -> Table:
-    table = Table(
-        title="Bytes sent, sealed, against the same windows sent raw",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    for head in (
-        "patient",
-        "features",
-        "feature bytes",
-        "as raw windows",
-        "ratio",
-        "calibration bytes",
-        "model versions",
-    ):
+    table = _table("Bytes sent, sealed, against the same windows sent raw")
+    for head in ("patient", "features", "as features", "as windows", "ratio", "in calibration", "versions"):
         table.add_column(head, justify="left" if head == "patient" else "right", no_wrap=True)
     for row in facts.traffic:
         table.add_row(
@@ -67,13 +51,8 @@ def _traffic(facts: Facts) -> Table:
 
 
 def _rounds(facts: Facts) -> Table:
-    table = Table(
-        title="Rounds on the chain, with the heights of their blocks",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    for head in ("task", "round", "kind", "algorithm", "updates", "opened", "closed", "settled"):
+    table = _table("Rounds on the chain, with the heights of the blocks that opened, closed and settled them")
+    for head in ("task", "round", "kind", "algorithm", "updates", "blocks"):
         table.add_column(head, justify="left" if head in ("task", "kind", "algorithm") else "right", no_wrap=True)
     for row in facts.rounds:
         table.add_row(
@@ -82,8 +61,10 @@ def _rounds(facts: Facts) -> Table:
             row.kind,
             row.algorithm,
             str(row.updates),
-            str(row.opened_height),
-            str(row.closed_height),
-            str(row.settled_height or row.status),
+            f"{row.opened_height} → {row.closed_height or '–'} → {row.settled_height or row.status}",
         )
     return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)

@@ -57,8 +57,8 @@ def headline(facts: Facts) -> list[tuple[str, str]]:
         *tiles,
         (f"{raw / max(1, sent):.1f} ×", "fewer bytes than raw windows"),
         (
-            f"{facts.model.flash_bytes / 1024:.1f} + {facts.model.arena_bytes / 1024:.1f} KB",
-            "model in flash + arena in RAM",
+            f"{(facts.model.flash_bytes + facts.model.arena_bytes) / 1024:.1f} KB",
+            f"on the wearable: {facts.model.flash_bytes:,} B of flash, {facts.model.arena_bytes:,} B of arena",
         ),
         (
             f"{len(settled)} of {len(facts.rounds)}",
