@@ -10,7 +10,7 @@ import pytest
 from salus_edge.errors import Refused
 from salus_hil.virtual.engine import load_tflm, tflm_available
 
-ANCHORS = Path("/work/shared/anchors")
+ANCHORS = Path(__file__).parents[3] / "shared/anchors"
 pytestmark = [
     pytest.mark.skipif(not tflm_available(), reason="no tflite-micro wheel for this platform"),
     pytest.mark.skipif(not ANCHORS.is_dir(), reason=f"no {ANCHORS}"),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from tests.system.conftest import SmallRun
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -52,7 +57,22 @@ def test_a_gateway_and_a_validator_start_to_work_without_tensorflow(installed: P
         "import importlib.util as u; assert not u.find_spec('tensorflow'); import salus_edge.gateway, salus_chain.node"
     )
     run(installed / "python", "-c", script, cwd=tmp_path)
-    assert "no such file" in run(installed / "salus", "gateway", "run", "missing.toml", cwd=tmp_path, code=2)
+
+
+def test_a_gateway_runs_until_it_is_asked_to_end(installed: Path, tmp_path: Path, small_run: SmallRun) -> None:
+    folder = tmp_path / "hospital"
+    shutil.copytree(
+        small_run.folder, folder, ignore=shutil.ignore_patterns("validator-*", "wearables", "broker", "logs")
+    )
+    log = tmp_path / "gateway.log"
+    with log.open("wb") as out:
+        gateway = subprocess.Popen([installed / "salus", "gateway", "run", folder / "gateway-0.toml"], stderr=out)
+    deadline = time.monotonic() + 30
+    while b'"event": "running"' not in log.read_bytes() and time.monotonic() < deadline and gateway.poll() is None:
+        time.sleep(0.05)
+    gateway.send_signal(signal.SIGTERM)
+    assert gateway.wait(20) == 0, log.read_text()
+    assert b'"event": "running"' in log.read_bytes(), log.read_text()
 
 
 def test_a_proof_is_checked(installed: Path, tmp_path: Path, settled: tuple[Path, Path]) -> None:
