@@ -83,14 +83,14 @@ def table(figures: Figures) -> Table:
     made.caption = f"LiteRT program against {figures['compared_with']}"
     for heading in (
         "SGD steps/s",
-        "LiteRT program",
-        "Keras train_on_batch",
-        "Keras fit",
+        "LiteRT",
+        "train_on_batch",
+        "fit",
         "ratio",
         "ratio to fit",
     ):
         made.add_column(heading, justify="left" if heading == "SGD steps/s" else "right")
-    for part, name in (("head", "trunk, head"), ("whole", "whole network")):
+    for part, name in (("head", "head, trunk"), ("whole", "whole net")):
         made.add_row(
             name,
             f"{figures[f'litert_{part}_steps_s']:,.0f}",

@@ -47,7 +47,11 @@ def rate(step: Callable[[int], object], count: int, seconds: float) -> float:
 
 
 def peak_mb() -> float:
-    """Peak resident memory of this process; Linux counts in KiB, macOS in bytes."""
+    """Peak resident memory of this process. Linux's `ru_maxrss` starts at what the parent had before `exec`."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1 << 20) if sys.platform == "darwin" else peak / 1024
 
