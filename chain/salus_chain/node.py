@@ -140,7 +140,8 @@ class Node:
                 wait_s = min(wait_s, (due_ms - clock_ms()) / 1_000)
             self._woken.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), max(wait_s, 0.001))
+                async with asyncio.timeout(max(wait_s, 0.001)):
+                    await self._woken.wait()
             self.ledger.propose_if_due()
             if time.monotonic() - ticked >= TICK_S:
                 ticked = time.monotonic()

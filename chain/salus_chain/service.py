@@ -51,7 +51,8 @@ class NodeService:
         if remaining_s <= 0 or self._node.stopping.is_set():
             return False
         with suppress(TimeoutError):
-            await asyncio.wait_for(changed.wait(), remaining_s)
+            async with asyncio.timeout(remaining_s):
+                await changed.wait()
         return changed.is_set()
 
     def next_nonce(self, public_key: bytes) -> int:
