@@ -95,7 +95,7 @@ ARMS: Final = {
     "release": "as the calibration round settled it (raw windows, labels of the first 20 %), nothing personal",
     "local": "the release, then only the patient's own labels, no feature rounds",
     "fedavg": "feature rounds that share trunk and head: one model for all",
-    "personal": "feature rounds that share the trunk (FedRep), then the patient's own copy of trunk and head",
+    "personal": "feature rounds that share the trunk (FedRep), with the patient's own head",
 }
 
 
