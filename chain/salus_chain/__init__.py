@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from salus_chain.aggregate import Report, apply_aggregate
+    from salus_chain.aggregation.aggregate import Report, apply_aggregate
     from salus_chain.candidates import Candidate, ModelCandidate, ReleaseCandidate
     from salus_chain.client import ChainClient
     from salus_chain.errors import (
@@ -21,8 +21,15 @@ if TYPE_CHECKING:
     from salus_chain.genesis import Genesis, Policy, Validator, read_genesis, write_genesis
     from salus_chain.keys import PemSigner, Signer, verify
     from salus_chain.layout import Layout, Variable
+    from salus_chain.node.validator import (
+        ConsentSeat,
+        GatewaySeat,
+        ValidatorConfig,
+        read_validator,
+        write_validator,
+    )
+    from salus_chain.rules.transactions import OpenRound, Receipt
     from salus_chain.signing import commit_tx, consent_tx, enrol_tx, open_round_tx, revoke_tx, withdraw_tx
-    from salus_chain.transactions import OpenRound, Receipt
     from salus_chain.updates import (
         UpdateHeader,
         decode_model,
@@ -31,13 +38,6 @@ if TYPE_CHECKING:
         encode_update,
         model_digest,
         update_digest,
-    )
-    from salus_chain.validator import (
-        ConsentSeat,
-        GatewaySeat,
-        ValidatorConfig,
-        read_validator,
-        write_validator,
     )
     from salus_chain.views import (
         ApprovedRelease,
@@ -104,7 +104,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "aggregate": ("Report", "apply_aggregate"),
+    "aggregation.aggregate": ("Report", "apply_aggregate"),
     "candidates": ("Candidate", "ModelCandidate", "ReleaseCandidate"),
     "client": ("ChainClient",),
     "errors": ("ChainError", "ConfigError", "DecodeError", "ProofError", "Rejected", "Unreachable"),
@@ -113,7 +113,7 @@ _HOMES: Final = {
     "keys": ("PemSigner", "Signer", "verify"),
     "layout": ("Layout", "Variable"),
     "signing": ("commit_tx", "consent_tx", "enrol_tx", "open_round_tx", "revoke_tx", "withdraw_tx"),
-    "transactions": ("OpenRound", "Receipt"),
+    "rules.transactions": ("OpenRound", "Receipt"),
     "updates": (
         "UpdateHeader",
         "decode_model",
@@ -123,7 +123,7 @@ _HOMES: Final = {
         "model_digest",
         "update_digest",
     ),
-    "validator": ("ConsentSeat", "GatewaySeat", "ValidatorConfig", "read_validator", "write_validator"),
+    "node.validator": ("ConsentSeat", "GatewaySeat", "ValidatorConfig", "read_validator", "write_validator"),
     "views": ("ApprovedRelease", "GatewayView", "ReleaseView", "RoundView", "Settlement", "Status", "TaskView"),
 }
 

@@ -12,7 +12,7 @@ from salus_chain.codec import decode, encode, fields, identifier, octets, text
 from salus_chain.errors import DecodeError
 from salus_chain.fixed import Int32s
 from salus_chain.layout import Layout
-from salus_chain.transactions import ApproveModel, ApproveRelease, Statement
+from salus_chain.rules.transactions import ApproveModel, ApproveRelease, Statement
 from salus_chain.updates import encode_model
 
 MODEL_TAG = b"salus/candidate/model"

@@ -67,7 +67,7 @@ def run(config: Annotated[Path, typer.Argument(help="A validator-N.toml.")]) -> 
     import structlog
 
     from salus_chain.errors import ChainError
-    from salus_chain.node import run_validator
+    from salus_chain.node.process import run_validator
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
     try:
@@ -148,8 +148,8 @@ def verify(
 
     Example: salus chain verify proof.cbor --genesis genesis.toml
     """
-    from salus_chain.auditor import audit_files
     from salus_chain.errors import ProofError
+    from salus_chain.light.auditor import audit_files
 
     try:
         audit_files(proof, genesis, lambda line: typer.echo(f"ok  {line}"))

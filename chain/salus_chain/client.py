@@ -22,18 +22,8 @@ from salus_chain.errors import ChainError, DecodeError, ProofError, Rejected, Un
 from salus_chain.fixed import Int32s
 from salus_chain.genesis import Genesis, faults, quorum
 from salus_chain.keys import Signer, verify
-from salus_chain.proofs import Proven, check_proof
-from salus_chain.signing import (
-    SIGNATURE_HEADER,
-    commit_tx,
-    consent_tx,
-    enrol_tx,
-    fetch_headers,
-    open_round_tx,
-    revoke_tx,
-    withdraw_tx,
-)
-from salus_chain.transactions import (
+from salus_chain.light.proofs import Proven, check_proof
+from salus_chain.rules.transactions import (
     BODIES,
     RECEIPT_DOMAIN,
     STATEMENT_DOMAIN,
@@ -45,6 +35,16 @@ from salus_chain.transactions import (
     quorum_transaction,
     receipt_bytes,
     statement_bytes,
+)
+from salus_chain.signing import (
+    SIGNATURE_HEADER,
+    commit_tx,
+    consent_tx,
+    enrol_tx,
+    fetch_headers,
+    open_round_tx,
+    revoke_tx,
+    withdraw_tx,
 )
 from salus_chain.updates import decode_model, sign_upload, update_digest
 from salus_chain.views import (

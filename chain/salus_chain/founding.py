@@ -10,9 +10,9 @@ from pathlib import Path
 from salus_chain.errors import ConfigError
 from salus_chain.genesis import Genesis, Policy, Validator, check_genesis, write_genesis
 from salus_chain.keys import PemSigner
-from salus_chain.store import Store
-from salus_chain.validator import ConsentSeat, GatewaySeat, ValidatorConfig, write_validator
-from salus_chain.votes import VoteLog
+from salus_chain.node.store import Store
+from salus_chain.node.validator import ConsentSeat, GatewaySeat, ValidatorConfig, write_validator
+from salus_chain.node.votes import VoteLog
 
 VOTES_FILE = "votes.log"
 DATABASE_FILE = "chain.sqlite"

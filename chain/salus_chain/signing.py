@@ -8,7 +8,7 @@ from typing import Final
 
 from salus_chain.codec import encode
 from salus_chain.keys import Signer
-from salus_chain.transactions import (
+from salus_chain.rules.transactions import (
     Commit,
     Consent,
     Enrol,

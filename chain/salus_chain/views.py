@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from salus_chain.errors import DecodeError
-from salus_chain.transactions import OpenRound
+from salus_chain.rules.transactions import OpenRound
 
 T = TypeVar("T")
 TxStatusName = Literal["pending", "final", "dropped"]

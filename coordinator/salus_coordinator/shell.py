@@ -18,7 +18,7 @@ from salus_chain.errors import Rejected, Unreachable
 from salus_chain.fixed import Int32s
 from salus_chain.genesis import read_genesis
 from salus_chain.keys import PemSigner, Signer
-from salus_chain.transactions import OpenRound
+from salus_chain.rules.transactions import OpenRound
 from salus_chain.updates import model_digest
 from salus_coordinator.campaign import (
     ApproveModel,

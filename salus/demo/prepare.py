@@ -15,7 +15,7 @@ from salus.processes import free_ports
 from salus_chain.founding import init_chain
 from salus_chain.genesis import MIN_UPDATES, Genesis, Policy
 from salus_chain.keys import PemSigner
-from salus_chain.validator import ConsentSeat, GatewaySeat
+from salus_chain.node.validator import ConsentSeat, GatewaySeat
 from salus_coordinator.data import load, people
 from salus_coordinator.data.sources import locate
 from salus_coordinator.tasks import find_task, task_of_data

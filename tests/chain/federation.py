@@ -8,17 +8,16 @@ from functools import cached_property
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from salus_chain.blocks import VOTE_DOMAIN, Block, Certificate, vote_bytes
-from salus_chain.consensus import Type
+from salus_chain.consensus.core import Type
 from salus_chain.fixed import Int32s
 from salus_chain.genesis import Genesis, Policy, Validator, quorum, set_hash
 from salus_chain.keys import KeySigner
 from salus_chain.layout import Layout, Variable
-from salus_chain.rules import apply_tx, begin, build_block
-from salus_chain.settler import recompute
-from salus_chain.signing import commit_tx
-from salus_chain.state import State, genesis_state
-from salus_chain.transactions import (
+from salus_chain.node.settler import recompute
+from salus_chain.rules.apply import apply_tx, begin, build_block
+from salus_chain.rules.blocks import VOTE_DOMAIN, Block, Certificate, vote_bytes
+from salus_chain.rules.state import State, genesis_state
+from salus_chain.rules.transactions import (
     STATEMENT_DOMAIN,
     ApproveModel,
     Body,
@@ -34,6 +33,7 @@ from salus_chain.transactions import (
     sign_transaction,
     statement_bytes,
 )
+from salus_chain.signing import commit_tx
 from salus_chain.updates import UpdateHeader, encode_model, encode_update, model_digest, update_digest
 
 TASK = "activity"

@@ -10,8 +10,8 @@ from salus_chain.cli import app
 from salus_chain.errors import ConfigError
 from salus_chain.founding import init_chain
 from salus_chain.genesis import read_genesis, write_genesis
-from salus_chain.node import load_node
-from salus_chain.validator import GatewaySeat, ValidatorConfig, read_validator, write_validator
+from salus_chain.node.process import load_node
+from salus_chain.node.validator import GatewaySeat, ValidatorConfig, read_validator, write_validator
 from tests.chain.federation import signer
 from tests.chain.ports import free_ports
 from tests.chain.test_proofs import PROOF, F

@@ -13,7 +13,7 @@ from salus_chain.candidates import ModelCandidate
 from salus_chain.client import ChainClient
 from salus_chain.codec import encode
 from salus_chain.errors import ProofError, Rejected, Unreachable
-from salus_chain.transactions import (
+from salus_chain.rules.transactions import (
     KINDS,
     STATEMENT_DOMAIN,
     ApproveModel,

@@ -12,9 +12,9 @@ from ecdsa.util import sigdecode_string, sigencode_string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salus_chain import auditor
 from salus_chain.errors import ConfigError
 from salus_chain.keys import ORDER, PemSigner, is_public_key, verify
+from salus_chain.light import auditor
 from tests.chain.federation import signer
 
 

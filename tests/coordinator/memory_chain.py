@@ -8,15 +8,15 @@ from hashlib import sha256
 
 import numpy as np
 
-from salus_chain import approvals
 from salus_chain.candidates import Candidate, ModelCandidate
 from salus_chain.client import ChainClient
 from salus_chain.fixed import Int32s
-from salus_chain.rules import apply_tx, begin
-from salus_chain.settler import recompute
+from salus_chain.node import approvals
+from salus_chain.node.settler import recompute
+from salus_chain.rules.apply import apply_tx, begin
+from salus_chain.rules.state import Round, State, genesis_state
+from salus_chain.rules.transactions import Enrol, Statement, read_transaction
 from salus_chain.signing import commit_tx
-from salus_chain.state import Round, State, genesis_state
-from salus_chain.transactions import Enrol, Statement, read_transaction
 from salus_chain.updates import UpdateDigest, UpdateHeader, decode_model, encode_update, update_digest
 from salus_chain.views import ReleaseView, RoundView, Status, TaskView
 from tests.chain.federation import Federation, federation

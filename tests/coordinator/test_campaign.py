@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from salus_chain.transactions import OpenRound
+from salus_chain.rules.transactions import OpenRound
 from salus_chain.views import ReleaseView, RoundView, TaskView
 from salus_coordinator.campaign import (
     ApproveModel,

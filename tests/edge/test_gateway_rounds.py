@@ -17,17 +17,17 @@ from pathlib import Path
 import pytest
 
 from salus.processes import Processes, free_ports, listening
-from salus_chain.approvals import RELEASE_DOMAIN
 from salus_chain.candidates import ModelCandidate, ReleaseCandidate
 from salus_chain.client import ChainClient, open_round_tx
 from salus_chain.fixed import SCALE
 from salus_chain.founding import Founded, init_chain
 from salus_chain.genesis import Policy
 from salus_chain.keys import PemSigner
+from salus_chain.node.approvals import RELEASE_DOMAIN
+from salus_chain.node.validator import GatewaySeat
 from salus_chain.proto import release_pb2
-from salus_chain.transactions import OpenRound
+from salus_chain.rules.transactions import OpenRound
 from salus_chain.updates import model_digest, update_digest
-from salus_chain.validator import GatewaySeat
 from salus_chain.views import RoundView
 from salus_edge.config import Settings, read_settings
 from salus_edge.evaluate import evaluate

@@ -12,7 +12,7 @@ import pytest
 from salus_chain.errors import Rejected, Unreachable
 from salus_chain.fixed import Int32s
 from salus_chain.keys import PemSigner, Signer
-from salus_chain.transactions import Commit, Receipt, read_transaction
+from salus_chain.rules.transactions import Commit, Receipt, read_transaction
 from salus_chain.updates import decode_update, update_digest
 from salus_chain.views import RoundView
 from salus_edge import rounds as module

@@ -19,7 +19,7 @@ import pytest
 from salus.broker import start_broker
 from salus.errors import MissingToolError
 from salus.processes import Processes, free_ports, listening
-from salus_chain.aggregate import apply_aggregate
+from salus_chain.aggregation.aggregate import apply_aggregate
 from salus_chain.candidates import Candidate, ModelCandidate
 from salus_chain.client import ChainClient, open_round_tx
 from salus_chain.fixed import SCALE, Int32s
@@ -27,10 +27,10 @@ from salus_chain.founding import Founded, init_chain
 from salus_chain.genesis import Policy
 from salus_chain.keys import PemSigner
 from salus_chain.layout import Group
+from salus_chain.node.validator import GatewaySeat
 from salus_chain.proto import release_pb2
-from salus_chain.transactions import OpenRound
+from salus_chain.rules.transactions import OpenRound
 from salus_chain.updates import decode_update, update_digest
-from salus_chain.validator import GatewaySeat
 from salus_chain.views import RoundView
 from salus_coordinator.model import package as model_package
 from salus_coordinator.model.service import Builder

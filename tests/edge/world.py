@@ -12,7 +12,7 @@ from salus_chain.fixed import SCALE, Int32s
 from salus_chain.genesis import Genesis, Policy, Validator, write_genesis
 from salus_chain.keys import PemSigner
 from salus_chain.layout import Group
-from salus_chain.transactions import OpenRound
+from salus_chain.rules.transactions import OpenRound
 from salus_chain.updates import model_digest
 from salus_chain.views import RoundView
 from salus_edge import bases

@@ -16,8 +16,8 @@ from salus_chain.fixed import SCALE
 from salus_chain.genesis import read_genesis
 from salus_chain.keys import verify
 from salus_chain.layout import Layout
-from salus_chain.proofs import Proven, check_proof
-from salus_chain.transactions import Settle
+from salus_chain.light.proofs import Proven, check_proof
+from salus_chain.rules.transactions import Settle
 from salus_chain.updates import aggregate_digest, decode_update, model_digest
 from tests.system.conftest import SmallRun
 

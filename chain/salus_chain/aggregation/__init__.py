@@ -1,0 +1,1 @@
+"""Combining updates in exact integers. Pure."""

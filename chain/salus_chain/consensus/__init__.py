@@ -1,0 +1,1 @@
+"""How validators make a block final. Pure."""

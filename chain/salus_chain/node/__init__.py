@@ -1,0 +1,1 @@
+"""A validator's process: disk, network, clock, and the work outside consensus."""

@@ -1,0 +1,202 @@
+"""The validator's work outside consensus: settle closed rounds, take in updates, examine candidates.
+
+A slow aggregate or a missing blob holds up nothing but its own round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+
+from salus_chain.candidates import Candidate, ModelCandidate, ReleaseCandidate
+from salus_chain.codec import encode
+from salus_chain.errors import DecodeError, Rejected
+from salus_chain.genesis import quorum
+from salus_chain.node import approvals, settler, wire
+from salus_chain.node.blobs import Blobs
+from salus_chain.node.fetch import Fetcher
+from salus_chain.node.ledger import Ledger
+from salus_chain.rules.rounds import check_update
+from salus_chain.rules.state import Round, RoundStatus, State
+from salus_chain.rules.transactions import (
+    KINDS,
+    STATEMENT_DOMAIN,
+    Receipt,
+    Settle,
+    Statement,
+    quorum_transaction,
+    sign_receipt,
+    statement_bytes,
+)
+from salus_chain.updates import UpdateDigest, decode_model, decode_update, update_digest, verify_upload
+from salus_chain.views import Approval
+
+RETRY_S: Final = 0.5
+UPDATE_SLACK_BYTES: Final = 1_024  # an update's header and framing
+
+log = structlog.get_logger()
+
+
+class Clerk:
+    """Works for one ledger, for the tasks that match the patterns `tasks`."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        blobs: Blobs,
+        fetcher: Fetcher,
+        tasks: Sequence[str],
+        send: Callable[[int | None, wire.Frame], None],
+    ) -> None:
+        self._ledger = ledger
+        self._blobs = blobs
+        self._fetcher = fetcher
+        self._tasks = tuple(tasks)
+        self._send = send
+        self._statements = settler.Statements(ledger.state.genesis)
+        self._own: dict[tuple[str, int], wire.Stated] = {}
+        self._working: set[tuple[str, int]] = set()
+
+    def due(self, state: State) -> list[Round]:
+        """Closed rounds that nobody here works on yet; the caller runs `settle` for each."""
+        self._statements.forget_settled(state)
+        closed = [each for each in state.rounds.values() if each.status is RoundStatus.CLOSED]
+        keys = {(each.open.task, each.open.round) for each in closed}
+        self._own = {key: stated for key, stated in self._own.items() if key in keys}
+        fresh = [each for each in closed if (each.open.task, each.open.round) not in self._working]
+        self._working |= keys
+        return fresh
+
+    async def settle(self, each: Round) -> None:
+        """Fetch what is missing, recompute, sign, tell the others; try again until the round is over."""
+        key = (each.open.task, each.open.round)
+        while self._still_closed(each):
+            try:
+                outcome = await self._recompute(each)
+            except (DecodeError, Rejected) as error:
+                log.error("round cannot be settled", task=key[0], round=key[1], reason=str(error))
+                return
+            if outcome is None:
+                await asyncio.sleep(RETRY_S)
+                continue
+            await asyncio.to_thread(self._blobs.put, outcome.model)
+            self._own[key] = self._sign(outcome.settle)
+            clipped = [row.gateway for row in outcome.report.rows if row.clipped]
+            log.info("recomputed", task=key[0], round=key[1], updates=len(outcome.report.rows), clipped=clipped)
+            self.stated(self._own[key])
+            self.remind()
+            return
+
+    def remind(self) -> None:
+        """Send own signatures on rounds that are not settled yet."""
+        for stated in self._own.values():
+            self._send(None, stated)
+
+    def stated(self, frame: wire.Stated) -> None:
+        """Take a validator's signature; with a quorum, submit the settlement."""
+        statement = frame.statement
+        if not isinstance(statement, Settle) or not self._statements.add(statement, frame.seat, frame.signature):
+            return
+        own = self._own.get((statement.task, statement.round))
+        if own is not None and own.statement != statement:
+            log.error("settlements differ", task=statement.task, round=statement.round, seat=frame.seat)
+        self.submit_settlements()
+
+    def submit_settlements(self) -> None:
+        """Submit what has a quorum; a second one of the same round is refused, harmlessly."""
+        genesis = self._ledger.state.genesis
+        wanted = quorum(len(genesis.keys))
+        for statement, seats in list(self._statements.votes.items()):
+            each = self._ledger.state.rounds.get(statement.task)
+            ready = each is not None and each.open.round == statement.round and each.status is RoundStatus.CLOSED
+            if ready and len(seats) >= wanted:
+                try:
+                    self._ledger.submit(quorum_transaction(genesis.chain_id, statement, seats, wanted))
+                except Rejected as error:
+                    log.debug("settlement refused", code=error.code)
+
+    async def take_update(self, data: bytes, signature: bytes) -> Receipt:
+        """Store a gateway's update of the open round and give a receipt.
+
+        Raises DecodeError, or Rejected as `check_update`, `too_large`, `bad_signature`, `already_uploaded`.
+        """
+        state, digest = self._ledger.state, update_digest(data)
+        header, _ = decode_update(data)
+        each, gateway = check_update(state, header)
+        if len(data) > 4 * each.d + UPDATE_SLACK_BYTES:
+            raise Rejected("too_large", f"gateway {gateway.id}: {len(data)} bytes for {each.d} numbers")
+        if not verify_upload(gateway.public_key, signature, digest):
+            raise Rejected("bad_signature", f"gateway {gateway.id} did not sign this upload")
+        before = self._ledger.store.upload(header.task, header.round, gateway.id)
+        if before not in (None, digest):
+            raise Rejected(
+                "already_uploaded",
+                f"gateway {gateway.id}: another update of round {header.round} is here already",
+            )
+        self._ledger.store.add_upload(header.task, header.round, gateway.id, digest)
+        await asyncio.to_thread(self._blobs.put, data)
+        return sign_receipt(state.genesis.chain_id, self._ledger.seat.signer, digest)
+
+    async def approve(self, candidate: Candidate) -> Approval:
+        """Examine a candidate, keep its bytes, and sign the statement that a quorum may make of it."""
+        if isinstance(candidate, ModelCandidate):
+            statement: Statement = approvals.approve_model(self._ledger.state, candidate, self._tasks)
+        else:
+            statement = await self._examine(candidate)
+        await asyncio.to_thread(self._blobs.put, candidate.blob)
+        stated = self._sign(statement)
+        log.info("approved", kind=KINDS[type(statement)].name.lower(), task=statement.task)
+        body = encode(statement.value())
+        return Approval(self._ledger.seat.number, int(KINDS[type(statement)]), body, stated.signature)
+
+    async def _examine(self, candidate: ReleaseCandidate) -> Statement:
+        manifest = approvals.read_manifest(self._ledger.state.genesis, candidate)
+        task = approvals.check_manifest(self._ledger.state, manifest, self._tasks)
+        model = await self.blob(task.model_digest)
+        if model is None:
+            raise Rejected("no_model", f"task {task.id}: no validator has the settled model to check against")
+        _, settled = decode_model(model)
+        await asyncio.to_thread(approvals.check_weights, task, manifest, candidate.model, settled)
+        return approvals.release_statement(manifest, candidate)
+
+    async def blob(self, digest: bytes, urls: Sequence[str] = ()) -> bytes | None:
+        """Bytes from the own store, else from the validators at `urls` (all others by default), then kept."""
+        data = await asyncio.to_thread(self._blobs.get, digest)
+        if data is not None:
+            return data
+        own = self._ledger.seat.number
+        validators = self._ledger.state.genesis.validators
+        others = [each.url for seat, each in enumerate(validators) if seat != own]
+        data = await self._fetcher.get(digest, urls or others)
+        if data is not None:
+            await asyncio.to_thread(self._blobs.put, data)
+        return data
+
+    async def _recompute(self, each: Round) -> settler.Recomputed | None:
+        """None while bytes are missing that no validator gives."""
+        model = await self.blob(each.model_before)
+        updates: dict[UpdateDigest, bytes] = {}
+        urls = {seat.public_key: seat.url for seat in self._ledger.state.genesis.validators}
+        for commit in each.commits:
+            data = await self.blob(commit.digest, [urls[key] for key in commit.holders])
+            if data is not None:
+                updates[UpdateDigest(commit.digest)] = data
+        lacking = settler.missing(each, tuple(updates))
+        if model is None or lacking:
+            digests = [digest.hex()[:16] for digest in lacking]
+            log.warning("bytes missing", task=each.open.task, round=each.open.round, updates=digests)
+            return None
+        task = self._ledger.state.tasks[each.open.task]
+        return await asyncio.to_thread(settler.recompute, task, each, model, updates)
+
+    def _still_closed(self, each: Round) -> bool:
+        now = self._ledger.state.rounds.get(each.open.task)
+        return now is not None and now.open.round == each.open.round and now.status is RoundStatus.CLOSED
+
+    def _sign(self, statement: Statement) -> wire.Stated:
+        genesis, seat = self._ledger.state.genesis, self._ledger.seat
+        message = statement_bytes(genesis.chain_id, self._ledger.state.validators, statement)
+        return wire.Stated(statement, seat.number, seat.signer.sign(STATEMENT_DOMAIN, message))

@@ -1,0 +1,190 @@
+"""The validator's process: one event loop, one group of named tasks, ended by SIGTERM.
+
+Heavy imports (FastAPI, httpx) happen when it runs, not when this module is imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Coroutine
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import structlog
+
+from salus_chain.config import beside
+from salus_chain.consensus import core as consensus
+from salus_chain.errors import ConfigError
+from salus_chain.founding import BLOBS_FOLDER, DATABASE_FILE, VOTES_FILE
+from salus_chain.genesis import Genesis, read_genesis
+from salus_chain.keys import PemSigner
+from salus_chain.node import wire
+from salus_chain.node.blobs import Blobs, FolderBlobs, UrlBlobs
+from salus_chain.node.ledger import Ledger, Seat
+from salus_chain.node.peers import Peers, require_loopback
+from salus_chain.node.registrar import Registrar
+from salus_chain.node.store import Store
+from salus_chain.node.validator import ValidatorConfig, read_validator
+from salus_chain.node.votes import VoteLog
+from salus_chain.rules.rounds import next_due_ms
+from salus_chain.rules.state import State
+
+TICK_S: Final = 0.5
+REGISTER_S: Final = 1.0
+CONNECT_S: Final = 0.3  # before registering, so that the first transactions reach the peers at once
+
+log = structlog.get_logger()
+
+
+def clock_ms() -> int:
+    """Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Node:
+    """One validator, put together from its configuration; the parts' listener."""
+
+    def __init__(self, config: ValidatorConfig, genesis: Genesis, folder: Path, seat: Seat, blobs: Blobs) -> None:
+        from salus_chain.node.clerk import Clerk
+        from salus_chain.node.fetch import Fetcher
+
+        self.genesis = genesis
+        self._config = config
+        addresses = [validator.peer for validator in genesis.validators]
+        rng = Random(os.urandom(16))  # noqa: S311  (spreads reconnections, guards nothing)
+        self.peers = Peers(genesis.chain_id, seat.number, addresses, self, rng)
+        self.store = Store.open(folder / DATABASE_FILE, genesis)
+        votes = VoteLog.open(folder / VOTES_FILE)
+        self.ledger = Ledger(seat, self.store, votes, self.peers.send, clock_ms)
+        self.fetcher = Fetcher(genesis.chain_id, seat.signer)
+        self.clerk = Clerk(self.ledger, blobs, self.fetcher, config.tasks, self.peers.send)
+        self.blobs = blobs
+        self.changed = asyncio.Event()  # set at each block, and then replaced
+        self.stopping = asyncio.Event()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._woken = asyncio.Event()
+        self.ledger.listeners.append(self._advanced)
+
+    def received(self, seat: int, frame: wire.Frame) -> None:
+        match frame:
+            case consensus.Message():
+                self.ledger.handle(consensus.Received(frame))
+            case consensus.Decided():
+                height = frame.block.header.height
+                self.ledger.handle(consensus.ReceivedDecided(frame))
+                if self.ledger.state.height == height:  # perhaps there are more
+                    self.peers.send(seat, wire.Get(height + 1))
+            case wire.Get(height):
+                self.ledger.handle(consensus.Asked(seat, height))
+            case wire.Tx(data):
+                self.ledger.gossiped(data)
+            case wire.Stated():
+                self.clerk.stated(frame)
+
+    def connected(self, seat: int) -> None:
+        self.ledger.handle(consensus.Connected(seat))
+        self.clerk.remind()
+
+    def _advanced(self, state: State) -> None:
+        """A block became final: wake whoever waits, and start settling what it closed."""
+        self.changed.set()
+        self.changed = asyncio.Event()
+        self._woken.set()
+        self._settle_due(state)
+        self.clerk.submit_settlements()
+
+    def _settle_due(self, state: State) -> None:
+        for each in self.clerk.due(state):
+            if self._tasks is not None:
+                name = f"settle {each.open.task} {each.open.round}"
+                self._tasks.create_task(self.clerk.settle(each), name=name)
+
+    async def run(self) -> None:
+        """Until `stopping` is set. Raises ConfigError when an address cannot be listened on."""
+        from salus_chain.node.service import serve
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                parts: dict[str, Coroutine[Any, Any, None]] = {
+                    "peers": self.peers.run(),
+                    "clock": self._clock(),
+                    "registrar": self._register(),
+                }
+                running = [tasks.create_task(part, name=name) for name, part in parts.items()]
+                http = tasks.create_task(serve(self), name="http")
+                self.ledger.resume()
+                self._settle_due(self.ledger.state)
+                await self.stopping.wait()
+                await http
+                for task in running:
+                    task.cancel()
+                self._tasks = None
+                _cancel_all("settle ")
+        finally:
+            await self.fetcher.close()
+            self.store.close()
+
+    async def _clock(self) -> None:
+        """Tick twice a second, and exactly when a round is due."""
+        ticked = time.monotonic()
+        while True:
+            due_ms = next_due_ms(self.ledger.state)
+            wait_s = TICK_S - (time.monotonic() - ticked)
+            if due_ms is not None and due_ms > clock_ms():
+                wait_s = min(wait_s, (due_ms - clock_ms()) / 1_000)
+            self._woken.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(wait_s, 0.001)):
+                    await self._woken.wait()
+            self.ledger.propose_if_due()
+            if time.monotonic() - ticked >= TICK_S:
+                ticked = time.monotonic()
+                self.ledger.tick()
+                self.clerk.remind()
+
+    async def _register(self) -> None:
+        await asyncio.sleep(CONNECT_S)
+        registrar = Registrar(self._config, self.ledger)
+        while registrar.submit():  # noqa: ASYNC110  (the clock is what it waits for)
+            await asyncio.sleep(REGISTER_S)
+
+
+def _cancel_all(prefix: str) -> None:
+    for task in asyncio.all_tasks():
+        if task.get_name().startswith(prefix):
+            task.cancel()
+
+
+def load_node(path: Path) -> Node:
+    """Put a validator together. Raises ConfigError naming what is wrong with its configuration or folder."""
+    config = read_validator(path)
+    genesis = read_genesis(beside(path, config.genesis))
+    signer = PemSigner.load(beside(path, config.key))
+    if signer.public_key not in genesis.keys:
+        raise ConfigError(f"{path}: key: {config.key} has no seat in {config.genesis}")
+    seat = Seat(genesis.keys.index(signer.public_key), config.name, signer)
+    for validator in genesis.validators[seat.number : seat.number + 1]:
+        require_loopback(urlsplit(validator.url).hostname or "", "HTTP")
+        require_loopback(validator.peer.rpartition(":")[0].strip("[]"), "peer")
+    folder = beside(path, config.folder)
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; `salus chain init` makes it")
+    blobs: Blobs = UrlBlobs(config.blobs) if config.blobs else FolderBlobs(folder / BLOBS_FOLDER)
+    return Node(config, genesis, folder, seat, blobs)
+
+
+async def run_validator(path: Path) -> None:
+    """Run a validator until SIGTERM or SIGINT."""
+    node = load_node(path)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, node.stopping.set)
+    log.info("validator", name=node.ledger.seat.name, height=node.ledger.state.height)
+    await node.run()

@@ -1,0 +1,106 @@
+"""What follows a round's close, outside consensus: recompute the aggregate, gather a quorum that agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from salus_chain.aggregation.aggregate import Report, aggregate, apply_aggregate
+from salus_chain.errors import Rejected
+from salus_chain.fixed import Int32s
+from salus_chain.genesis import Genesis
+from salus_chain.keys import verify
+from salus_chain.rules.models import layout
+from salus_chain.rules.state import CommitEntry, Round, State, Task
+from salus_chain.rules.transactions import STATEMENT_DOMAIN, Settle, statement_bytes
+from salus_chain.updates import UpdateDigest, UpdateHeader, aggregate_digest, decode_model, decode_update, encode_model
+from salus_chain.updates import model_digest as digest_of_model
+
+MAX_STATEMENTS: Final = 64  # bodies kept of rounds that are not settled here yet
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """A closed round's outcome: what to sign, the new model's file, who was clipped."""
+
+    settle: Settle
+    model: bytes
+    report: Report
+
+
+def recompute(task: Task, each: Round, model: bytes, updates: Mapping[UpdateDigest, bytes]) -> Recomputed:
+    """Aggregate the committed updates (digest → file) onto the model file before.
+
+    Raises DecodeError, or Rejected `wrong_update` when a file is not what its commit says.
+    """
+    shape = layout(task.layout_json)
+    rows = [_values(each, commit, updates[UpdateDigest(commit.digest)]) for commit in each.commits]
+    weights = np.array([commit.weight for commit in each.commits], np.int64)
+    names = [commit.gateway for commit in each.commits]
+    combined, report = aggregate(each.open.rule, np.stack(rows), weights, names, each.open.norm_bound)
+    _, before = decode_model(model)
+    after = apply_aggregate(before, combined, shape.indices(each.open.variables))
+    settle = Settle(
+        task.id,
+        each.open.round,
+        each.commits_root,
+        each.model_before,
+        aggregate_digest(combined),
+        digest_of_model(shape.digest, after),
+    )
+    return Recomputed(settle, encode_model(shape.digest, after), report)
+
+
+def _values(each: Round, commit: CommitEntry, data: bytes) -> Int32s:
+    header, values = decode_update(data)
+    wanted = UpdateHeader(
+        header.chain_id,
+        each.open.task,
+        each.open.round,
+        commit.gateway,
+        each.model_before,
+        each.layout_digest,
+        commit.weight,
+        each.d,
+    )
+    if header != wanted:
+        raise Rejected("wrong_update", f"gateway {commit.gateway}: its update's header is not what it committed to")
+    return values
+
+
+def missing(each: Round, held: Sequence[bytes]) -> tuple[bytes, ...]:
+    """The committed digests that are not among `held`."""
+    return tuple(commit.digest for commit in each.commits if commit.digest not in held)
+
+
+@dataclass
+class Statements:
+    """Validators' signatures on settlements, until a quorum agrees."""
+
+    genesis: Genesis
+    votes: dict[Settle, dict[int, bytes]] = field(default_factory=dict)
+
+    def add(self, statement: Settle, seat: int, signature: bytes) -> bool:
+        """Keep a signature that verifies; whether it is new."""
+        if not 0 <= seat < len(self.genesis.keys) or seat in self.votes.get(statement, {}):
+            return False
+        message = statement_bytes(self.genesis.chain_id, self.genesis.keys, statement)
+        if not verify(self.genesis.keys[seat], signature, STATEMENT_DOMAIN, message):
+            return False
+        self.votes.setdefault(statement, {})[seat] = signature
+        while len(self.votes) > MAX_STATEMENTS:
+            del self.votes[next(iter(self.votes))]
+        return True
+
+    def forget_settled(self, state: State) -> None:
+        """Drop what is over: statements of rounds before a task's latest, or of one that is not active."""
+        for statement in list(self.votes):
+            each = state.rounds.get(statement.task)
+            over = each is not None and (
+                statement.round < each.open.round or (statement.round == each.open.round and not each.active)
+            )
+            if over:
+                del self.votes[statement]

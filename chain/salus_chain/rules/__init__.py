@@ -1,0 +1,1 @@
+"""What a block does to the state: transactions, who may sign them, rounds and settlements. Pure."""

@@ -1,0 +1,224 @@
+"""Whole validators without sockets: real stores and vote logs, frames handed over in memory, a clock we turn."""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from salus_chain.consensus import core as consensus
+from salus_chain.consensus.core import Decided, Message, Type
+from salus_chain.errors import DecodeError, Rejected
+from salus_chain.founding import DATABASE_FILE, VOTES_FILE, prepare_folder
+from salus_chain.node import wire
+from salus_chain.node.ledger import Ledger, Seat
+from salus_chain.node.store import Store
+from salus_chain.node.votes import VoteLog
+from salus_chain.rules.state import RoundStatus, state_root
+from salus_chain.rules.transactions import ApproveModel, Consent
+from tests.chain.federation import (
+    LAYOUT,
+    MODEL_DIGEST,
+    PROGRAM,
+    START_MS,
+    TASK,
+    Federation,
+    federation,
+)
+
+APPROVE = ApproveModel(TASK, 1, LAYOUT.to_json(), PROGRAM, MODEL_DIGEST)
+
+
+class World:
+    """n ledgers in folders of `path`; frames wait in `wires` until `deliver`."""
+
+    def __init__(self, path: Path, n: int = 4) -> None:
+        self.f: Federation = federation(n)
+        self.path = path
+        self.now_ms = START_MS + 1_000
+        self.wires: deque[tuple[int, int, wire.Frame]] = deque()
+        self.ledgers: dict[int, Ledger] = {}
+        self.logs: dict[int, VoteLog] = {}
+        for seat in range(n):
+            prepare_folder(path / str(seat), self.f.genesis)
+            self.start(seat)
+
+    def start(self, seat: int) -> None:
+        folder = self.path / str(seat)
+        store = Store.open(folder / DATABASE_FILE, self.f.genesis)
+        self.logs[seat] = VoteLog.open(folder / VOTES_FILE)
+        who = Seat(seat, f"hospital-{seat}", self.f.validators[seat])
+
+        def send(to: int | None, frame: wire.Frame) -> None:
+            others = [other for other in range(len(self.f.validators)) if other != seat]
+            self.wires.extend((seat, other, frame) for other in others if to in (None, other))
+
+        self.ledgers[seat] = Ledger(who, store, self.logs[seat], send, lambda: self.now_ms)
+        self.ledgers[seat].resume()
+
+    def kill(self, seat: int) -> None:
+        self.logs[seat].close()
+        self.ledgers.pop(seat).store.close()
+
+    def deliver(self) -> None:
+        while self.wires:
+            sender, to, frame = self.wires.popleft()
+            if to not in self.ledgers:
+                continue
+            self.hand_over(sender, to, wire.decode_frame(wire.encode_frame(frame)))
+
+    def hand_over(self, sender: int, to: int, frame: wire.Frame) -> None:
+        """As `Node.received` does."""
+        ledger = self.ledgers[to]
+        match frame:
+            case Message():
+                ledger.handle(consensus.Received(frame))
+            case Decided():
+                ledger.handle(consensus.ReceivedDecided(frame))
+                self.wires.append((to, sender, wire.Get(frame.block.header.height + 1)))
+            case wire.Get(height):
+                ledger.handle(consensus.Asked(sender, height))
+            case wire.Tx(data):
+                ledger.gossiped(data)
+
+    def tick(self) -> None:
+        for ledger in self.ledgers.values():
+            ledger.tick()
+        self.deliver()
+
+    def heights(self) -> list[int]:
+        roots = {ledger.state.height: state_root(ledger.state) for ledger in self.ledgers.values()}
+        assert all(state_root(each.state) == roots[each.state.height] for each in self.ledgers.values())
+        return [ledger.state.height for ledger in self.ledgers.values()]
+
+
+def consent(world: World, number: int) -> bytes:
+    state = world.ledgers[1].mempool.pending
+    return world.f.sign(world.f.validators[0], state, Consent(bytes([number]) * 32, bytes(32)))
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_a_submitted_transaction_is_final_everywhere_and_no_empty_block_follows(tmp_path: Path, n: int) -> None:
+    world = World(tmp_path, n)
+    tx_id = world.ledgers[n - 1].submit(world.f.quorum(APPROVE))
+    world.deliver()
+    assert world.heights() == [1] * n
+    assert all(ledger.store.height_of(tx_id) == 1 for ledger in world.ledgers.values())
+    world.tick()
+    assert world.heights() == [1] * n
+    assert world.ledgers[0].submit(world.f.quorum(APPROVE)) == tx_id  # again, harmlessly
+    world.deliver()
+    assert world.heights() == [1] * n
+
+
+def test_a_due_close_makes_a_block_without_transactions(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.ledgers[0].submit(world.f.quorum(APPROVE))
+    world.deliver()
+    state = world.ledgers[0].state
+    world.ledgers[0].submit(world.f.sign(world.f.coordinator, state, world.f.open_body(state)))
+    world.deliver()
+    world.tick()
+    assert world.heights() == [2] * 4
+    world.now_ms = world.ledgers[0].state.rounds[TASK].open.deadline_ms
+    world.tick()
+    assert world.heights() == [3] * 4
+    assert world.ledgers[0].state.rounds[TASK].status is RoundStatus.EXPIRED
+
+
+def test_a_killed_validator_comes_back_with_its_votes_and_catches_up(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.kill(0)
+    world.ledgers[1].submit(world.f.quorum(APPROVE))
+    world.deliver()
+    for number in range(2):  # proposers 2 and 3; the next would be the dead one
+        world.ledgers[1].submit(consent(world, number))
+        world.deliver()
+    assert world.heights() == [3] * 3
+    world.ledgers[1].submit(consent(world, 7))
+    world.deliver()
+    assert world.heights() == [3] * 3
+    world.start(0)
+    world.tick()
+    world.tick()
+    assert world.heights() == [4] * 4
+
+
+@pytest.mark.parametrize("dead", [1, 2, 3])
+def test_all_killed_between_two_messages_finish_the_same_block(tmp_path: Path, dead: int) -> None:
+    world = World(tmp_path)
+    world.ledgers[1].submit(world.f.quorum(APPROVE))
+    proposed = world.logs[1].at(1)
+    for _ in range(6 * dead):  # somewhere in the middle
+        if world.wires:
+            sender, to, frame = world.wires.popleft()
+            if isinstance(frame, Message):
+                world.ledgers[to].handle(consensus.Received(frame))
+            del sender
+    votes = {seat: log.at(1) for seat, log in world.logs.items()}
+    for seat in range(4):
+        world.kill(seat)
+    world.wires.clear()
+    world.now_ms += 60_000
+    for seat in range(4):
+        world.start(seat)
+    world.tick()
+    world.tick()
+    assert world.heights() == [1] * 4
+    for seat, before in votes.items():
+        assert set(before) <= set(world.logs[seat].at(1))
+    first = wire.decode_frame(proposed[0])
+    assert isinstance(first, Message) and first.type is Type.PROPOSAL
+    assert world.ledgers[2].state.parent == first.digest
+
+
+def test_a_proposal_far_ahead_of_the_clock_waits_until_its_time(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.now_ms += 5_000
+    world.ledgers[1].submit(world.f.quorum(APPROVE))
+    proposal = [item for item in world.wires if isinstance(item[2], Message)]
+    world.now_ms -= 5_000
+    world.wires = deque(proposal)
+    world.deliver()
+    assert world.heights() == [0] * 4
+    world.now_ms += 4_000
+    world.tick()
+    assert world.heights() == [1] * 4
+
+
+def test_malformed_and_refused_transactions_change_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with pytest.raises(Rejected, match="malformed"):
+        world.ledgers[0].submit(b"junk")
+    with pytest.raises(Rejected, match="wrong_sequence"):
+        world.ledgers[0].submit(world.f.quorum(ApproveModel(TASK, 2, LAYOUT.to_json(), PROGRAM, MODEL_DIGEST)))
+    world.deliver()
+    assert world.heights() == [0] * 4 and not world.ledgers[0].mempool.waiting
+
+
+def test_no_damaged_frame_of_a_peer_stops_a_validator_or_moves_it(tmp_path: Path) -> None:
+    world, rng = World(tmp_path), Random(7)
+    world.ledgers[1].submit(world.f.quorum(APPROVE))
+    frames = [wire.encode_frame(frame) for _, to, frame in world.wires if to == 0]
+    world.kill(0)
+    world.deliver()
+    stored = world.ledgers[1].store.block(1)
+    assert stored is not None
+    frames += [wire.encode_frame(frame) for frame in (Decided(*stored), wire.Tx(b"junk"), wire.Get(1 << 62))]
+    world.start(0)
+    world.wires.clear()
+    heard = 0
+    for _ in range(4_000):
+        raw = bytearray(rng.choice(frames))
+        raw[rng.randrange(len(raw))] ^= 1 << rng.randrange(8)
+        with suppress(DecodeError):
+            world.hand_over(1, 0, wire.decode_frame(bytes(raw)))
+            heard += 1
+    assert heard > 1_000
+    assert world.ledgers[0].state.height == 0 and not world.logs[0].at(1)
+    world.wires.clear()
+    world.tick()
+    assert world.heights() == [1] * 4

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+
+import numpy as np
+import pytest
+
+from salus_chain.aggregation.aggregate import aggregate, apply_aggregate
+from salus_chain.errors import DecodeError, Rejected
+from salus_chain.node.settler import Statements, missing, recompute
+from salus_chain.rules.transactions import STATEMENT_DOMAIN, Settle, statement_bytes
+from salus_chain.updates import decode_model, decode_update, update_digest
+from tests.chain.federation import LAYOUT, MODEL, SHARED, TASK, federation, model_values
+
+F = federation()
+CLOSED = F.closed()
+FILES = {update_digest(data): data for data in (F.update(CLOSED, number) for number in range(3))}
+ROUND = CLOSED.rounds[TASK]
+
+
+def test_the_outcome_is_the_aggregate_of_the_files_on_the_shared_variables() -> None:
+    outcome = recompute(CLOSED.tasks[TASK], ROUND, MODEL, FILES)
+    rows = [decode_update(F.update(CLOSED, number)) for number in (2, 0, 1)]
+    weights = np.array([header.weight for header, _ in rows], np.int64)
+    names = [header.gateway for header, _ in rows]
+    values, _ = aggregate("clipped_mean", np.stack([row for _, row in rows]), weights, names, 1 << 24)
+    after = apply_aggregate(model_values(), values, LAYOUT.indices(SHARED))
+    assert np.array_equal(decode_model(outcome.model)[1], after)
+    assert outcome.settle.model_after == sha256(outcome.model).digest()
+    assert outcome.settle.commits_root == ROUND.commits_root
+    untouched = LAYOUT.names(["base"])
+    assert np.array_equal(after[LAYOUT.indices(untouched)], model_values()[LAYOUT.indices(untouched)])
+
+
+@pytest.mark.parametrize("change", [{"weight": 3}, {"gateway": "gateway-9"}, {"round": 7}])
+def test_a_file_that_is_not_what_was_committed_to_settles_nothing(change: dict[str, object]) -> None:
+    wrong = F.update(CLOSED, 0, **change)
+    digest = update_digest(F.update(CLOSED, 0))
+    with pytest.raises(Rejected, match="wrong_update"):
+        recompute(CLOSED.tasks[TASK], ROUND, MODEL, {**FILES, digest: wrong})
+
+
+def test_a_damaged_file_settles_nothing() -> None:
+    with pytest.raises(DecodeError):
+        recompute(CLOSED.tasks[TASK], ROUND, MODEL, dict.fromkeys(FILES, b"junk"))
+
+
+def test_missing_files_are_named() -> None:
+    held = list(FILES)[:2]
+    assert missing(ROUND, held) == (list(FILES)[2],)
+    assert missing(ROUND, list(FILES)) == ()
+
+
+def sign(seat: int, body: Settle) -> bytes:
+    return F.validators[seat].sign(STATEMENT_DOMAIN, statement_bytes(F.genesis.chain_id, F.genesis.keys, body))
+
+
+def test_only_signatures_that_verify_are_kept_once() -> None:
+    body, pool = F.settle_body(CLOSED), Statements(F.genesis)
+    assert pool.add(body, 0, sign(0, body))
+    assert not pool.add(body, 0, sign(0, body))
+    assert not pool.add(body, 1, sign(0, body))
+    assert not pool.add(body, 9, sign(0, body))
+    assert not pool.add(replace(body, round=2), 2, sign(2, body))
+    assert pool.votes == {body: {0: sign(0, body)}}
+
+
+def test_signatures_that_come_before_the_close_are_kept_and_settled_ones_forgotten() -> None:
+    body, pool = F.settle_body(CLOSED), Statements(F.genesis)
+    pool.add(body, 0, sign(0, body))
+    pool.forget_settled(F.opened(F.enrolled()))
+    pool.forget_settled(CLOSED)
+    assert pool.votes
+    pool.forget_settled(F.apply(CLOSED, F.quorum(body)))
+    assert not pool.votes

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from contextlib import suppress
+from hashlib import sha256
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from salus_chain.codec import encode
+from salus_chain.errors import DecodeError
+from salus_chain.keys import verify
+from salus_chain.rules.transactions import (
+    BODIES,
+    KINDS,
+    QUORUM_KINDS,
+    TX_DOMAIN,
+    ApproveModel,
+    ApproveRelease,
+    Body,
+    Commit,
+    Consent,
+    Enrol,
+    Kind,
+    OpenRound,
+    Receipt,
+    Revoke,
+    Settle,
+    Withdraw,
+    commit_set_root,
+    quorum_transaction,
+    read_transaction,
+    sign_transaction,
+)
+from tests.chain.federation import signer
+
+CHAIN, H = bytes([5]) * 32, bytes([6]) * 32
+KEY = signer(1).public_key
+ALONE: list[Body] = [
+    Enrol("gateway-1", KEY, 12),
+    Revoke("gateway-1"),
+    Consent(H, CHAIN),
+    Withdraw(H),
+    OpenRound("fall", 4, "feature", H, CHAIN, ("a/b", "c"), "fedrep", (("mu", -3),), "mean", 9, 3, 5, 10, 20),
+    Commit("fall", 4, "gateway-1", H, CHAIN, 2, 7, H, (Receipt(KEY, bytes(64)),)),
+]
+TOGETHER: list[Settle | ApproveModel | ApproveRelease] = [
+    Settle("fall", 4, H, CHAIN, H, CHAIN),
+    ApproveModel("fall", 1, '[["a",[2],"base"]]', H, CHAIN),
+    ApproveRelease("fall", 2, H, CHAIN, H),
+]
+
+
+@pytest.mark.parametrize("body", ALONE, ids=lambda body: type(body).__name__)
+def test_a_signed_transaction_is_read_back(body: Body) -> None:
+    data = sign_transaction(CHAIN, signer(1), 3, body)
+    tx = read_transaction(data)
+    assert (tx.chain_id, tx.sender, tx.nonce, tx.body, tx.kind) == (CHAIN, KEY, 3, body, KINDS[type(body)])
+    assert verify(KEY, tx.signature, TX_DOMAIN, tx.signed_bytes)
+    assert tx.id == sha256(data).digest()
+
+
+@pytest.mark.parametrize("body", TOGETHER, ids=lambda body: type(body).__name__)
+def test_a_quorums_transaction_takes_the_lowest_seats_in_order(
+    body: Settle | ApproveModel | ApproveRelease,
+) -> None:
+    signatures = {3: b"d" * 64, 0: b"a" * 64, 2: b"c" * 64, 1: b"b" * 64}
+    tx = read_transaction(quorum_transaction(CHAIN, body, signatures, 3))
+    assert [(seal.seat, seal.signature[:1]) for seal in tx.seals] == [(0, b"a"), (1, b"b"), (2, b"c")]
+    assert (tx.sender, tx.nonce, tx.signature, tx.body) == (b"", 0, b"", body)
+
+
+def test_every_body_has_one_kind_and_the_rest_are_reserved() -> None:
+    assert {type(body) for body in [*ALONE, *TOGETHER]} == set(KINDS)
+    assert {KINDS[type(body)] for body in TOGETHER} == QUORUM_KINDS
+    for kind in set(Kind) - set(BODIES):
+        with pytest.raises(DecodeError, match="not known here"):
+            read_transaction(encode((CHAIN, int(kind), KEY, 0, (), bytes(64))))
+
+
+def test_a_quorums_transaction_has_no_sender_and_no_nonce() -> None:
+    settle = TOGETHER[0].value()
+    for sender, nonce in [(KEY, 0), (b"", 1)]:
+        with pytest.raises(DecodeError):
+            read_transaction(encode((CHAIN, int(Kind.SETTLE), sender, nonce, settle, ())))
+
+
+@given(st.binary(max_size=300))
+def test_arbitrary_bytes_raise_only_decode_error(data: bytes) -> None:
+    with suppress(DecodeError):
+        read_transaction(data)
+
+
+@given(st.sampled_from([*ALONE]), st.data())
+def test_a_flipped_bit_changes_the_id_and_breaks_the_signature(body: Body, data: st.DataObject) -> None:
+    raw = bytearray(sign_transaction(CHAIN, signer(1), 3, body))
+    bit = data.draw(st.integers(0, 8 * len(raw) - 1))
+    raw[bit // 8] ^= 1 << bit % 8
+    with suppress(DecodeError):
+        tx = read_transaction(bytes(raw))
+        assert not verify(tx.sender, tx.signature, TX_DOMAIN, tx.signed_bytes)
+
+
+def test_the_commit_set_does_not_depend_on_order() -> None:
+    rows = [("b", H, 1), ("a", CHAIN, 2)]
+    assert commit_set_root(rows) == commit_set_root(rows[::-1])
+    assert commit_set_root(rows) != commit_set_root([("b", H, 2), ("a", CHAIN, 2)])
