@@ -53,7 +53,8 @@ def test_the_command_shows_its_parts(installed: Path, tmp_path: Path) -> None:
 
 
 def test_a_gateway_and_a_validator_start_to_work_without_tensorflow(installed: Path, tmp_path: Path) -> None:
-    script = "import importlib.util as u; assert not u.find_spec('tensorflow'); import salus_edge.gateway, salus_chain.node.process"
+    modules = "import importlib.util as u, salus_edge.gateway, salus_chain.node.process"
+    script = f"{modules}; assert not u.find_spec('tensorflow')"
     run(installed / "python", "-c", script, cwd=tmp_path)
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from salus_chain import mempool as module
 from salus_chain.errors import Rejected
+from salus_chain.node import mempool as module
 from salus_chain.node.mempool import Mempool
 from salus_chain.rules.transactions import Consent, read_transaction
 from tests.chain.federation import TASK, federation

@@ -41,8 +41,8 @@ from salus_chain import (
 from salus_chain.aggregation.aggregate import aggregate
 from salus_chain.fixed import Int32s
 from tests.chain.federation import LAYOUT, PROGRAM, SHARED, TASK, D, model_values
-from tests.chain.ports import free_ports
 from tests.chain.node.test_approvals import manifest, quantised, signed, tflite
+from tests.chain.ports import free_ports
 
 pytestmark = pytest.mark.system
 GATEWAYS = 4
