@@ -5,7 +5,7 @@ import sys
 
 import salus_chain
 
-MEASURE = "import time; t = time.process_time(); import salus_chain.node.process; print(time.process_time() - t)"
+LIBRARIES = "numpy, asyncio, sqlite3, structlog, cbor2, msgspec, cryptography.hazmat.primitives.asymmetric.ec"
 
 
 def test_the_public_names_are_exactly_these() -> None:
@@ -20,13 +20,16 @@ def test_the_public_names_are_exactly_these() -> None:
         assert "nothing" in str(error)
 
 
-def test_a_validators_code_imports_in_under_half_a_second() -> None:
-    """CPU time, best of three: measured 0.24 s; wall time on a shared machine says little."""
-    runs = [
-        subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True, timeout=60)
-        for _ in range(3)
-    ]
-    assert min(float(run.stdout) for run in runs) < 0.5
+def test_a_validators_code_takes_little_longer_to_import_than_its_libraries() -> None:
+    """Processor time, best of three; a ratio, since machines differ more than the code does."""
+    ours, libraries = (min(import_s(what) for _ in range(3)) for what in ("salus_chain.node.process", LIBRARIES))
+    assert ours < 2 * libraries
+
+
+def import_s(modules: str) -> float:
+    code = f"import time; t = time.process_time(); import {modules}; print(time.process_time() - t)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    return float(run.stdout)
 
 
 def test_importing_the_package_and_its_commands_loads_nothing_heavy() -> None:
