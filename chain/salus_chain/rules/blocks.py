@@ -16,6 +16,7 @@ BlockDigest = NewType("BlockDigest", bytes)
 MAX_BLOCK_BYTES: Final = 4 << 20
 MAX_BLOCK_TRANSACTIONS: Final = 2_000
 VOTE_DOMAIN: Final = b"salus/consensus/1"
+NEVER: Final = -1  # in place of a round: nothing was prepared
 COMMIT_VOTE: Final = 3  # the type number that a certificate's signatures cover; see consensus.Type
 
 
@@ -107,9 +108,14 @@ def transactions_root(transactions: Sequence[bytes]) -> bytes:
     return merkle.root(transactions)
 
 
-def vote_bytes(chain_id: bytes, validators_hash: bytes, type_: int, height: int, round_: int, digest: bytes) -> bytes:
-    """What a consensus signature covers, under VOTE_DOMAIN."""
-    return encode((chain_id, validators_hash, int(type_), height, round_, digest))
+def vote_bytes(
+    chain_id: bytes, validators_hash: bytes, type_: int, height: int, round_: int, digest: bytes, prepared: int = NEVER
+) -> bytes:
+    """What a consensus signature covers, under VOTE_DOMAIN.
+
+    `prepared` is the round of a ROUND-CHANGE's prepared block, whose digest is then `digest`.
+    """
+    return encode((chain_id, validators_hash, int(type_), height, round_, prepared, digest))
 
 
 def encode_block(block: Block) -> bytes:
