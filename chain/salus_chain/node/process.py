@@ -14,7 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -27,7 +26,7 @@ from salus_chain.keys import PemSigner
 from salus_chain.node import wire
 from salus_chain.node.blobs import Blobs, FolderBlobs, UrlBlobs
 from salus_chain.node.ledger import Ledger, Seat
-from salus_chain.node.peers import Peers, require_loopback
+from salus_chain.node.peers import Peers
 from salus_chain.node.registrar import Registrar
 from salus_chain.node.store import Store
 from salus_chain.node.validator import ValidatorConfig, read_validator
@@ -56,14 +55,15 @@ class Node:
 
         self.genesis = genesis
         self._config = config
-        addresses = [validator.peer for validator in genesis.validators]
         rng = Random(os.urandom(16))  # noqa: S311  (spreads reconnections, guards nothing)
-        self.peers = Peers(genesis.chain_id, seat.number, addresses, self, rng)
+        own = genesis.validators[seat.number]
+        self.peers = Peers(genesis.chain_id, seat.signer, config.listen_peer or own.peer, self, rng)
+        self.peers.members({each.public_key: each for each in genesis.validators})
         self.store = Store.open(folder / DATABASE_FILE, genesis)
         votes = VoteLog.open(folder / VOTES_FILE)
-        self.ledger = Ledger(seat, self.store, votes, self.peers.send, clock_ms)
+        self.ledger = Ledger(seat, self.store, votes, self._send, clock_ms)
         self.fetcher = Fetcher(genesis.chain_id, seat.signer)
-        self.clerk = Clerk(self.ledger, blobs, self.fetcher, config.tasks, self.peers.send)
+        self.clerk = Clerk(self.ledger, blobs, self.fetcher, config.tasks, self._send)
         self.blobs = blobs
         self.changed = asyncio.Event()  # set at each block, and then replaced
         self.stopping = asyncio.Event()
@@ -71,7 +71,11 @@ class Node:
         self._woken = asyncio.Event()
         self.ledger.listeners.append(self._advanced)
 
-    def received(self, seat: int, frame: wire.Frame) -> None:
+    def _send(self, seat: int | None, frame: wire.Frame) -> None:
+        self.peers.send(None if seat is None else self.genesis.keys[seat], frame)
+
+    def received(self, key: bytes, frame: wire.Frame) -> None:
+        seat = self.genesis.keys.index(key)
         match frame:
             case consensus.Message():
                 self.ledger.handle(consensus.Received(frame))
@@ -79,7 +83,7 @@ class Node:
                 height = frame.block.header.height
                 self.ledger.handle(consensus.ReceivedDecided(frame))
                 if self.ledger.state.height == height:  # perhaps there are more
-                    self.peers.send(seat, wire.Get(height + 1))
+                    self._send(seat, wire.Get(height + 1))
             case wire.Get(height):
                 self.ledger.handle(consensus.Asked(seat, height))
             case wire.Tx(data):
@@ -87,8 +91,8 @@ class Node:
             case wire.Stated():
                 self.clerk.stated(frame)
 
-    def connected(self, seat: int) -> None:
-        self.ledger.handle(consensus.Connected(seat))
+    def connected(self, key: bytes) -> None:
+        self.ledger.handle(consensus.Connected(self.genesis.keys.index(key)))
         self.clerk.remind()
 
     def _advanced(self, state: State) -> None:
@@ -170,9 +174,6 @@ def load_node(path: Path) -> Node:
     if signer.public_key not in genesis.keys:
         raise ConfigError(f"{path}: key: {config.key} has no seat in {config.genesis}")
     seat = Seat(genesis.keys.index(signer.public_key), config.name, signer)
-    for validator in genesis.validators[seat.number : seat.number + 1]:
-        require_loopback(urlsplit(validator.url).hostname or "", "HTTP")
-        require_loopback(validator.peer.rpartition(":")[0].strip("[]"), "peer")
     folder = beside(path, config.folder)
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; `salus chain init` makes it")

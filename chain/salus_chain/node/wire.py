@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from salus_chain.codec import Value, decode, encode, fields, integer, octets
+from salus_chain.codec import Value, decode, encode, fields, integer, octets, text
 from salus_chain.consensus.core import Decided, Message, Type
 from salus_chain.errors import DecodeError
+from salus_chain.keys import KEY_BYTES
 from salus_chain.rules.blocks import MAX_BLOCK_BYTES, Block, Certificate
 from salus_chain.rules.transactions import (
     BODIES,
@@ -19,16 +20,26 @@ from salus_chain.rules.transactions import (
     Statement,
 )
 
-HELLO, VOTE, DECIDED, GET, TX, STATEMENT = range(6)
+HELLO, VOTE, DECIDED, GET, TX, STATEMENT, BYE = range(7)
+PROTOCOL: Final = "salus/peer/1"
+MAX_REASON_BYTES: Final = 256
 MAX_FRAME_BYTES: Final = MAX_BLOCK_BYTES + (1 << 16)
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The first message of a connection: whose chain, and which seat is speaking."""
+    """The first message of a connection, from both ends: what it speaks, whose chain, and who it is."""
 
+    protocol: str
     chain_id: bytes
-    seat: int
+    public_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Bye:
+    """The last message of a connection: why it ends, for the other side's operator."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +65,7 @@ class Stated:
     signature: bytes
 
 
-Frame: TypeAlias = Hello | Message | Decided | Get | Tx | Stated
+Frame: TypeAlias = Hello | Bye | Message | Decided | Get | Tx | Stated
 
 
 def encode_frame(frame: Frame) -> bytes:
@@ -63,8 +74,10 @@ def encode_frame(frame: Frame) -> bytes:
 
 def _value(frame: Frame) -> Value:
     match frame:
-        case Hello(chain_id, seat):
-            return (HELLO, chain_id, seat)
+        case Hello(protocol, chain_id, public_key):
+            return (HELLO, protocol.encode(), chain_id, public_key)
+        case Bye(reason):
+            return (BYE, reason.encode()[:MAX_REASON_BYTES])
         case Message(type_, height, round_, digest, seat, signature, block):
             body = (block.value(),) if block else ()
             return (VOTE, int(type_), height, round_, digest, seat, signature, body)
@@ -83,8 +96,10 @@ def decode_frame(data: bytes) -> Frame:
     value = decode(data, MAX_FRAME_BYTES)
     tag = value[0] if isinstance(value, tuple) and value else None
     if tag == HELLO:
-        _, chain_id, seat = fields(value, 3, "hello")
-        return Hello(octets(chain_id, "chain_id", 32), integer(seat, "seat"))
+        return _hello(value)
+    if tag == BYE:
+        reason = octets(fields(value, 2, "bye")[1], "reason")
+        return Bye(reason[:MAX_REASON_BYTES].decode(errors="replace"))
     if tag == VOTE:
         return _vote(value)
     if tag == DECIDED:
@@ -97,6 +112,13 @@ def decode_frame(data: bytes) -> Frame:
     if tag == STATEMENT:
         return _stated(value)
     raise DecodeError("peer message: of no known kind")
+
+
+def _hello(value: Value) -> Hello:
+    _, protocol, chain_id, public_key = fields(value, 4, "hello")
+    return Hello(
+        text(protocol, "protocol", 64), octets(chain_id, "chain_id", 32), octets(public_key, "public_key", KEY_BYTES)
+    )
 
 
 def _vote(value: Value) -> Message:

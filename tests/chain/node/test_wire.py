@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from salus_chain.consensus.core import Decided, Message, Type
 from salus_chain.errors import DecodeError
-from salus_chain.node.wire import Frame, Get, Hello, Stated, Tx, decode_frame, encode_frame
+from salus_chain.node.wire import PROTOCOL, Bye, Frame, Get, Hello, Stated, Tx, decode_frame, encode_frame
 from salus_chain.rules.transactions import Settle
 from tests.chain.federation import federation
 
@@ -16,10 +16,11 @@ F = federation()
 H = bytes([1]) * 32
 BLOCK, _ = F.block(F.enrolled(1))
 FRAMES: list[Frame] = [
-    Hello(H, 3),
+    Hello(PROTOCOL, H, F.genesis.keys[0]),
     Message(Type.PROPOSAL, 4, 0, BLOCK.digest, 1, bytes(64), BLOCK),
     Message(Type.COMMIT, 4, 2, H, 1, bytes(64)),
     Decided(BLOCK, F.certify(BLOCK)),
+    Bye("why"),
     Get(7),
     Tx(b"bytes"),
     Stated(Settle("fall", 1, H, H, H, H), 2, bytes(64)),
