@@ -563,7 +563,7 @@ def _body(state: State, digest: bytes) -> Block | None:
 
 def _again(state: State, peer: bytes | None) -> Effects:
     """What this seat said at this height, and where it stands. A body goes out again only when a round drags on."""
-    own = tuple(state.votes[type_, state.seat] for type_ in Type if (type_, state.seat) in state.votes)
+    own = tuple(vote for (_, seat), vote in sorted(state.votes.items()) if seat == state.seat)
     due = tuple(each for each in own if each.block is None or (each.round == state.round and (peer or state.stale)))
     get = Get(peer, state.height)
     return (Send(peer, due), get) if due else (get,)
