@@ -21,7 +21,7 @@ from salus_chain.keys import Signer
 from salus_chain.node import wire
 from salus_chain.node.mempool import Mempool
 from salus_chain.node.store import Store
-from salus_chain.node.votes import VoteLog
+from salus_chain.node.votes import Slot, VoteLog
 from salus_chain.rules.apply import MAX_CLOCK_AHEAD_MS, apply_block, build_block
 from salus_chain.rules.blocks import VOTE_DOMAIN, Block, vote_bytes
 from salus_chain.rules.rounds import next_due_ms
@@ -77,8 +77,8 @@ class Ledger:
 
     def resume(self) -> None:
         """Say again what the vote log says was said at this height."""
-        for data in self._votes.at(self.state.height + 1):
-            frame = wire.decode_frame(data)
+        for record in self._votes.at(self.state.height + 1):
+            frame = wire.decode_frame(record.message)
             if isinstance(frame, Message):
                 self.handle(consensus.Received(frame))
         self.propose_if_due()
@@ -164,7 +164,9 @@ class Ledger:
 
     def _vote(self, vote: consensus.Vote) -> None:
         try:
-            data = self._votes.record(vote, lambda: wire.encode_frame(self._signed(vote)))
+            slot = Slot(vote.height, vote.round, int(vote.type))
+            data = self._votes.record(slot, lambda: wire.encode_frame(self._signed(vote)))
+            self._votes.sync()
         except Rejected as error:
             log.error("vote refused", code=error.code, reason=error.reason)
             return
