@@ -151,7 +151,7 @@ def test_a_killed_validator_comes_back_with_its_votes_and_catches_up(tmp_path: P
 def test_all_killed_between_two_messages_finish_the_same_block(tmp_path: Path, dead: int) -> None:
     world = World(tmp_path)
     world.ledgers[1].submit(world.f.quorum(APPROVE))
-    proposed = world.logs[1].at(1)
+    proposed = [record.message for record in world.logs[1].at(1)]
     for _ in range(6 * dead):  # somewhere in the middle
         if world.wires:
             sender, to, frame = world.wires.popleft()
