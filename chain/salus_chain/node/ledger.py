@@ -90,11 +90,10 @@ class Ledger:
         self._running = False
         self._executed: dict[BlockDigest, State] = {}  # of blocks at the next height
         self._early: deque[bytes] = deque(maxlen=EARLY_TRANSACTIONS)  # may be valid after the next block
-        councils = (
-            Council.of(self.state.genesis.chain_id, keys, verify)
-            for keys in (self.state.validators, self.state.next_validators)
-        )
-        self._consensus = core.State(identity.signer.public_key, *councils, self.state.height + 1, timing)
+        chain_id = self.state.genesis.chain_id
+        council = Council.of(chain_id, self.state.validators, verify)
+        later = Council.of(chain_id, self.state.next_validators, verify)
+        self._consensus = core.State(identity.signer.public_key, council, later, self.state.height + 1, timing)
 
     @property
     def round(self) -> int:
