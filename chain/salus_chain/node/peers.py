@@ -24,7 +24,7 @@ from salus_chain.errors import ConfigError, DecodeError
 from salus_chain.genesis import Validator
 from salus_chain.keys import Signer
 from salus_chain.node.link import COUNTED, Counters, Limits, Link
-from salus_chain.node.wire import PROTOCOL, Bye, Frame, Hello, Tx, decode_frame, encode_frame
+from salus_chain.node.wire import PROTOCOL, Bye, Frame, Hello, Txs, decode_frame, encode_frame
 from salus_chain.tls import client_context, credentials, server_context
 
 BACKOFF_FIRST_S: Final = 0.05
@@ -98,7 +98,7 @@ class Peers:
         """Queue a frame for one member, or for all others when `to` is None; who cannot be reached gets none."""
         keys = self.reachable if to is None else self.reachable & {to}
         if keys:
-            data, bulk = encode_frame(frame), isinstance(frame, Tx)
+            data, bulk = encode_frame(frame), isinstance(frame, Txs)
             for key in keys:
                 self._peers[key].links[-1].send(data, bulk=bulk)
 

@@ -39,6 +39,7 @@ class ValidatorConfig(Config, frozen=True):
     folder: str = "data"
     listen_peer: str = ""
     listen_http: str = ""
+    round_ms: int = 400  # how long a proposer may take before the next one has its turn
     blobs: str = ""  # an fsspec URL; empty: the folder's own
     tasks: tuple[str, ...] = ()
     gateways: tuple[GatewaySeat, ...] = ()

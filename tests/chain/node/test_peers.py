@@ -14,7 +14,7 @@ from salus_chain.node import peers as module
 from salus_chain.node.link import Limits
 from salus_chain.node.peers import Peers, split_address
 from salus_chain.node.rates import Rate
-from salus_chain.node.wire import PROTOCOL, Frame, Get, Hello, Tx, encode_frame
+from salus_chain.node.wire import PROTOCOL, Frame, Get, Hello, Txs, encode_frame
 from salus_chain.tls import client_context, credentials
 from tests.chain.federation import signer
 from tests.chain.ports import free_ports
@@ -84,11 +84,11 @@ async def test_frames_arrive_in_order_with_their_sender() -> None:
     async with running(*peers):
         await until(lambda: all(len(each.reachable) == 2 for each in peers))
         for height in range(50):
-            peers[0].send(None, Get(height))
-        peers[0].send(KEYS[2], Get(99))
+            peers[0].send(None, Get(height, 0))
+        peers[0].send(KEYS[2], Get(99, 0))
         await until(lambda: len(heard[2].frames) == 51 and len(heard[1].frames) == 50)
-    assert heard[1].frames == [(KEYS[0], Get(height)) for height in range(50)]
-    assert heard[2].frames[-1] == (KEYS[0], Get(99))
+    assert heard[1].frames == [(KEYS[0], Get(height, 0)) for height in range(50)]
+    assert heard[2].frames[-1] == (KEYS[0], Get(99, 0))
     assert sorted(heard[0].keys) == sorted(KEYS[1:3])
 
 
@@ -98,10 +98,10 @@ async def test_a_vote_passes_transactions_that_wait() -> None:
     async with running(*peers):
         await until(lambda: all(each.reachable for each in peers))
         for _ in range(20):
-            peers[0].send(None, Tx(bytes(100_000)))
-        peers[0].send(None, Get(7))
+            peers[0].send(None, Txs((bytes(100_000),)))
+        peers[0].send(None, Get(7, 0))
         await until(lambda: len(heard[1].frames) == 21)
-    assert heard[1].frames[0] == (KEYS[0], Get(7))
+    assert heard[1].frames[0] == (KEYS[0], Get(7, 0))
 
 
 async def test_a_peer_that_went_away_is_reached_again() -> None:
@@ -111,8 +111,8 @@ async def test_a_peer_that_went_away_is_reached_again() -> None:
         for life in (1, 2):
             async with running(make(known, 1, heard[life])):
                 await until(lambda: len(heard[0].keys) == life)  # noqa: B023  (it runs now)
-                peers.send(KEYS[1], Get(life))
-                await until(lambda: heard[life].frames == [(KEYS[0], Get(life))])  # noqa: B023
+                peers.send(KEYS[1], Get(life, 0))
+                await until(lambda: heard[life].frames == [(KEYS[0], Get(life, 0))])  # noqa: B023
             await until(lambda: not peers.reachable)
 
 
@@ -122,9 +122,9 @@ async def test_a_peer_that_cannot_be_dialled_is_spoken_to_on_its_own_connection(
     peers = make(hidden, 0, heard[0]), make(known, 1, heard[1])
     async with running(*peers):
         await until(lambda: peers[0].reachable)
-        peers[0].send(KEYS[1], Get(3))
+        peers[0].send(KEYS[1], Get(3, 0))
         await until(lambda: heard[1].frames)
-    assert heard[1].frames == [(KEYS[0], Get(3))]
+    assert heard[1].frames == [(KEYS[0], Get(3, 0))]
 
 
 async def test_members_come_move_and_go() -> None:
@@ -225,7 +225,7 @@ async def test_another_chain_or_protocol_is_told_why(hello: Hello, reason: str) 
         await asyncio.sleep(0.05)
         context = client_context([KEYS[0]], credentials(signer(2)))
         reader, writer = await asyncio.open_connection(*split_address(known[KEYS[0]].peer), ssl=context)
-        writer.write(framed(encode_frame(hello)) + framed(encode_frame(Get(1))))
+        writer.write(framed(encode_frame(hello)) + framed(encode_frame(Get(1, 0))))
         async with asyncio.timeout(10):
             answer = await reader.read()
         writer.close()
@@ -266,10 +266,10 @@ async def test_who_is_too_fast_is_slowed_down_and_loses_nothing() -> None:
         await until(lambda: slow.reachable and fast.reachable)
         began_s = asyncio.get_running_loop().time()
         for height in range(300):
-            fast.send(None, Get(height))
+            fast.send(None, Get(height, 0))
         await until(lambda: len(heard[0].frames) == 300)
         took_s = asyncio.get_running_loop().time() - began_s
-    assert [frame for _, frame in heard[0].frames] == [Get(height) for height in range(300)]
+    assert [frame for _, frame in heard[0].frames] == [Get(height, 0) for height in range(300)]
     assert 0.4 < took_s < 5
     assert slow.counters()[KEYS[1]].rate_limited > 0
     assert slow.counters()[KEYS[1]].offences == 0
@@ -286,8 +286,8 @@ async def test_who_reads_nothing_holds_up_nobody_and_its_oldest_frames_give_way(
         writer.write(framed(encode_frame(Hello(PROTOCOL, CHAIN, KEYS[1]))))
         await until(lambda: len(peers.reachable) == 2)
         for height in range(400):
-            peers.send(None, Tx(height.to_bytes(2, "big") * 30_000))
-            peers.send(KEYS[2], Get(height))
+            peers.send(None, Txs((height.to_bytes(2, "big") * 30_000,)))
+            peers.send(KEYS[2], Get(height, 0))
             await asyncio.sleep(0)
         await until(lambda: len([1 for _, frame in heard[2].frames if isinstance(frame, Get)]) == 400)
         counters = peers.counters()
@@ -336,7 +336,7 @@ async def test_a_fault_of_the_listener_ends_the_node() -> None:
     speaker = make(known, 1, other)
     async with running(speaker):
         await until(lambda: other.keys)
-        speaker.send(KEYS[0], Get(1))
+        speaker.send(KEYS[0], Get(1, 0))
         with pytest.raises(ExceptionGroup) as fault:
             async with asyncio.timeout(5):
                 await ending
@@ -351,11 +351,11 @@ async def test_counters_count() -> None:
         await asyncio.sleep(0.1)
         before = peers[0].counters()[KEYS[1]]
         for _ in range(10):
-            peers[0].send(None, Get(1))
+            peers[0].send(None, Get(1, 0))
         await until(lambda: len(heard[1].frames) == 10)
         after, there = peers[0].counters()[KEYS[1]], peers[1].counters()[KEYS[0]]
     assert after.frames_out - before.frames_out == 10
-    assert after.bytes_out - before.bytes_out == 10 * len(framed(encode_frame(Get(1))))
+    assert after.bytes_out - before.bytes_out == 10 * len(framed(encode_frame(Get(1, 0))))
     assert there.frames_in == after.frames_out and there.bytes_in == after.bytes_out
     assert after.dropped == after.offences == after.rate_limited == 0 and after.connections == 2
 
