@@ -110,6 +110,16 @@ class Store:
         row = self._database.execute(query, (height,)).fetchone()
         return (decode_block(row[0]), Certificate.read(decode(row[1]))) if row else None
 
+    def range(self, start: int, most_blocks: int, most_bytes: int) -> Iterator[tuple[Block, Certificate]]:
+        """Final blocks from `start` on: at least one, if there is one, and no more than fit."""
+        query = "SELECT block, certificate FROM blocks WHERE height >= ? ORDER BY height LIMIT ?"
+        size = 0
+        for block, certificate in self._database.execute(query, (start, most_blocks)).fetchall():
+            size += len(block)
+            if size > most_bytes and size > len(block):
+                return
+            yield decode_block(block), Certificate.read(decode(certificate))
+
     def height_of(self, tx_id: bytes) -> int | None:
         """Where a transaction became final."""
         row = self._database.execute("SELECT height FROM transactions WHERE id = ?", (tx_id,)).fetchone()
