@@ -17,7 +17,7 @@ from ssl import SSLObject
 from typing import Final
 
 from salus_chain.errors import DecodeError
-from salus_chain.node.rates import Bucket, Rate
+from salus_chain.node.pace import Bucket, Rate
 from salus_chain.node.wire import MAX_FRAME_BYTES
 from salus_chain.tls import member_of
 

@@ -72,6 +72,7 @@ class Peers:
         self._limits = limits or Limits()
         self._loop = asyncio.get_running_loop()
         self._fault: asyncio.Future[None] = self._loop.create_future()
+        self._members: Mapping[bytes, Validator] = {}
         self._peers: dict[bytes, _Peer] = {}
         self._strangers: dict[asyncio.Task[None], None] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -79,7 +80,10 @@ class Peers:
         self._trust()
 
     def members(self, members: Mapping[bytes, Validator]) -> None:
-        """Follow the chain: dial who is new or moved, drop who is no member any more."""
+        """Follow the chain: dial who is new or moved, drop who is no member any more. Cheap when nothing changed."""
+        if members is self._members:
+            return
+        self._members = members
         addresses = {key: each.peer for key, each in members.items() if key != self._own}
         known = set(self._peers)
         for key in known - set(addresses):
@@ -199,6 +203,7 @@ class Peers:
             task = tasks.create_task(self._greet(connection), name="peer handshake")
             self._strangers[task] = None
             task.add_done_callback(lambda task: self._strangers.pop(task, None))
+            await asyncio.sleep(0)  # it begins, and so owns its socket, before it may have to give way
 
     async def _greet(self, connection: socket.socket) -> None:
         """See a new connection through its handshake and hellos."""
@@ -212,10 +217,9 @@ class Peers:
         except (OSError, TimeoutError, DecodeError) as error:
             link.close(_reason(error))
             log.debug("stranger turned away", reason=_reason(error))
-        finally:
-            if not link.open:
-                link.close("it did not say who it is in time")
-                connection.close()
+        except asyncio.CancelledError:
+            link.close("it gave way to others that wait")
+            raise
 
     async def _greeting(self, link: Link, wanted: bytes | None) -> None:
         """Until hellos were exchanged. Raises DecodeError: it ended before, or somebody else answered."""

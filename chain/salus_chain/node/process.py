@@ -66,7 +66,7 @@ class Node:
         own = genesis.validators[genesis.keys.index(identity.signer.public_key)]
         rng = Random(os.urandom(16))  # noqa: S311  (spreads reconnections, guards nothing)
         self.peers = Peers(genesis.chain_id, identity.signer, config.listen_peer or own.peer, self, rng)
-        self.peers.members({each.public_key: each for each in genesis.validators})
+        self.peers.members(self.ledger.state.members)
         self.fetcher = Fetcher(genesis.chain_id, identity.signer)
         self.clerk = Clerk(self.ledger, blobs, self.fetcher, config.tasks, self.send)
         self.blobs = blobs
@@ -121,6 +121,7 @@ class Node:
 
     def _advanced(self, state: State) -> None:
         """A block became final: wake whoever waits, and start settling what it closed."""
+        self.peers.members(state.members)
         self.changed.set()
         self.changed = asyncio.Event()
         self._woken.set()
