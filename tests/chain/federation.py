@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from salus_chain.consensus.core import Type
+from salus_chain.consensus.messages import Type
 from salus_chain.fixed import Int32s
 from salus_chain.genesis import Genesis, Policy, Validator, quorum, set_hash
 from salus_chain.keys import KeySigner

@@ -49,7 +49,7 @@ class Clerk:
         blobs: Blobs,
         fetcher: Fetcher,
         tasks: Sequence[str],
-        send: Callable[[int | None, wire.Frame], None],
+        send: Callable[[bytes | None, wire.Frame], None],
     ) -> None:
         self._ledger = ledger
         self._blobs = blobs
@@ -138,7 +138,7 @@ class Clerk:
             )
         self._ledger.store.add_upload(header.task, header.round, gateway.id, digest)
         await asyncio.to_thread(self._blobs.put, data)
-        return sign_receipt(state.genesis.chain_id, self._ledger.seat.signer, digest)
+        return sign_receipt(state.genesis.chain_id, self._ledger.identity.signer, digest)
 
     async def approve(self, candidate: Candidate) -> Approval:
         """Examine a candidate, keep its bytes, and sign the statement that a quorum may make of it."""
@@ -150,7 +150,7 @@ class Clerk:
         stated = self._sign(statement)
         log.info("approved", kind=KINDS[type(statement)].name.lower(), task=statement.task)
         body = encode(statement.value())
-        return Approval(self._ledger.seat.number, int(KINDS[type(statement)]), body, stated.signature)
+        return Approval(stated.seat, int(KINDS[type(statement)]), body, stated.signature)
 
     async def _examine(self, candidate: ReleaseCandidate) -> Statement:
         manifest = approvals.read_manifest(self._ledger.state.genesis, candidate)
@@ -167,9 +167,9 @@ class Clerk:
         data = await asyncio.to_thread(self._blobs.get, digest)
         if data is not None:
             return data
-        own = self._ledger.seat.number
+        own = self._ledger.identity.signer.public_key
         validators = self._ledger.state.genesis.validators
-        others = [each.url for seat, each in enumerate(validators) if seat != own]
+        others = [each.url for each in validators if each.public_key != own]
         data = await self._fetcher.get(digest, urls or others)
         if data is not None:
             await asyncio.to_thread(self._blobs.put, data)
@@ -198,5 +198,7 @@ class Clerk:
 
     def _sign(self, statement: Statement) -> wire.Stated:
         genesis, seat = self._ledger.state.genesis, self._ledger.seat
+        if seat is None:
+            raise Rejected("no_seat", "an observer signs no statements; ask a validator")
         message = statement_bytes(genesis.chain_id, self._ledger.state.validators, statement)
-        return wire.Stated(statement, seat.number, seat.signer.sign(STATEMENT_DOMAIN, message))
+        return wire.Stated(statement, seat, self._ledger.identity.signer.sign(STATEMENT_DOMAIN, message))

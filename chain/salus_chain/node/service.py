@@ -37,7 +37,7 @@ class NodeService:
 
     def status(self) -> Status:
         state = self._node.ledger.state
-        return Status(self._node.ledger.seat.name, state.genesis.chain_id, state.height, state.time_ms)
+        return Status(self._node.ledger.identity.name, state.genesis.chain_id, state.height, state.time_ms)
 
     async def wait(self, above: int, timeout_s: float) -> Status:
         deadline = time.monotonic() + timeout_s
@@ -174,7 +174,8 @@ class _Server(uvicorn.Server):
 
 async def serve(node: Node) -> None:
     """Serve HTTP at the seat's URL until the node stops. Raises ConfigError when the port is taken."""
-    url = urlsplit(node.genesis.validators[node.ledger.seat.number].url)
+    own = node.ledger.identity.signer.public_key
+    url = urlsplit(next(each.url for each in node.genesis.validators if each.public_key == own))
     config = uvicorn.Config(
         create_app(NodeService(node)),
         log_config=None,

@@ -33,6 +33,7 @@ class ValidatorConfig(Config, frozen=True):
     key: str = "key.pem"
     genesis: str = "genesis.toml"
     folder: str = "data"
+    round_ms: int = 400  # how long a proposer may take before the next one has its turn
     blobs: str = ""  # an fsspec URL; empty: the folder's own
     tasks: tuple[str, ...] = ()
     gateways: tuple[GatewaySeat, ...] = ()

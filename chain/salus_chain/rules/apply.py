@@ -52,6 +52,12 @@ def block_time(state: State, now_ms: int) -> int:
     return max(state.time_ms + 1, now_ms)
 
 
+def is_due(state: State, now_ms: int) -> bool:
+    """Whether a block is due without any transaction: a round closes or expires."""
+    due_ms = rounds.next_due_ms(state)
+    return due_ms is not None and now_ms >= due_ms
+
+
 def apply_tx(state: State, tx: Transaction) -> State:
     """The state after `tx` inside a block that `begin` started. Raises Rejected."""
     if tx.chain_id != state.genesis.chain_id:

@@ -247,6 +247,10 @@ class State:
     def validators(self) -> tuple[bytes, ...]:
         return self.genesis.keys
 
+    @property
+    def next_validators(self) -> tuple[bytes, ...]:
+        return self.genesis.keys
+
 
 def genesis_state(genesis: Genesis) -> State:
     """The state before the first block."""

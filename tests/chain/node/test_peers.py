@@ -47,11 +47,11 @@ async def test_frames_arrive_in_order_with_their_sender() -> None:
     running = [asyncio.create_task(each.run()) for each in peers]
     await until(heard[0], lambda: sorted(heard[0].seats) == [1, 2])
     for height in range(50):
-        peers[0].send(None, Get(height))
+        peers[0].send(None, Get(height, 0))
     peers[0].send(2, Tx(b"for two alone"))
     await until(heard[2], lambda: len(heard[2].frames) == 51)
     await until(heard[1], lambda: len(heard[1].frames) == 50)
-    assert heard[1].frames == [(0, Get(height)) for height in range(50)]
+    assert heard[1].frames == [(0, Get(height, 0)) for height in range(50)]
     assert heard[2].frames[-1] == (0, Tx(b"for two alone"))
     for task in running:
         task.cancel()
@@ -65,8 +65,8 @@ async def test_a_peer_that_went_away_is_dialled_again() -> None:
     for life in (1, 2):
         other = asyncio.create_task(Peers(CHAIN, 1, places, heard[life], Random(1)).run())
         await until(heard[0], lambda life=life: len(heard[0].seats) == life)
-        peers.send(1, Get(life))
-        await until(heard[life], lambda life=life: (0, Get(life)) in heard[life].frames)
+        peers.send(1, Get(life, 0))
+        await until(heard[life], lambda life=life: (0, Get(life, 0)) in heard[life].frames)
         other.cancel()
         await asyncio.gather(other, return_exceptions=True)
         async with asyncio.timeout(5):
@@ -118,7 +118,7 @@ async def test_a_fault_of_the_listener_ends_the_node() -> None:
     speaker = Peers(CHAIN, 1, places, other, Random(1))
     speaking = asyncio.create_task(speaker.run())
     await until(other, lambda: other.seats)
-    speaker.send(0, Get(1))
+    speaker.send(0, Get(1, 0))
     with pytest.raises(ExceptionGroup) as fault:
         async with asyncio.timeout(5):
             await running
