@@ -169,16 +169,6 @@ class Store:
                 return height, certificate.round
         return None
 
-    def range(self, start: int, most_blocks: int, most_bytes: int) -> Iterator[tuple[Block, Certificate]]:
-        """Final blocks from `start` on: at least one, if there is one, and no more than fit."""
-        query = "SELECT block, certificate FROM blocks WHERE height >= ? ORDER BY height LIMIT ?"
-        size = 0
-        for block, certificate in self._database.execute(query, (start, most_blocks)).fetchall():
-            size += len(block)
-            if size > most_bytes and size > len(block):
-                return
-            yield decode_block(block), Certificate.read(decode(certificate))
-
     def height_of(self, tx_id: bytes) -> int | None:
         """Where a transaction became final."""
         place = self.place_of(tx_id)
