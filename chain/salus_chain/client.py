@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -20,7 +20,7 @@ from salus_chain.candidates import Candidate, decode_release, encode_candidate, 
 from salus_chain.codec import decode
 from salus_chain.errors import ChainError, DecodeError, ProofError, Rejected, Unreachable
 from salus_chain.fixed import Int32s
-from salus_chain.genesis import Genesis, faults, quorum
+from salus_chain.genesis import Genesis, check_url, faults, quorum
 from salus_chain.keys import Signer, verify
 from salus_chain.light.proofs import Proven, check_proof
 from salus_chain.rules.transactions import (
@@ -46,6 +46,7 @@ from salus_chain.signing import (
     revoke_tx,
     withdraw_tx,
 )
+from salus_chain.tls import client_context
 from salus_chain.updates import decode_model, sign_upload, update_digest
 from salus_chain.views import (
     Approval,
@@ -86,14 +87,20 @@ class ChainClient:
         urls: Sequence[str] = (),
         *,
         timeout_s: float = 10.0,
+        members: Iterable[bytes] = (),
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """`urls` defaults to those of the genesis; `timeout_s` bounds each request that does not wait.
 
-        `transport` carries the requests elsewhere than over the network, as in tests.
+        Over TLS a validator is known by its key: one of the genesis, or of `members` that came later. `transport`
+        carries the requests elsewhere than over the network, as in tests. Raises ConfigError for a URL without TLS
+        that is not of this machine.
         """
         self.genesis = genesis
+        self._members = (*genesis.keys, *members)
         self._urls = tuple(url.rstrip("/") for url in urls or [each.url for each in genesis.validators])
+        for url in self._urls:
+            check_url(url, "validators", plain=True)
         self._timeout_s = timeout_s
         self._first = 0  # the validator that answered last
         self._transport = transport
@@ -102,7 +109,11 @@ class ChainClient:
     async def __aenter__(self) -> Self:
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=16)
         self._http = httpx.AsyncClient(
-            timeout=self._timeout_s, limits=limits, trust_env=False, transport=self._transport
+            timeout=self._timeout_s,
+            limits=limits,
+            trust_env=False,
+            transport=self._transport,
+            verify=client_context(self._members),
         )
         return self
 

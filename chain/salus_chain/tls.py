@@ -30,7 +30,7 @@ from salus_chain.keys import KEY_BYTES, Signer, load_public_key, public_key_of
 
 FROM: Final = datetime(2000, 1, 1)
 FOREVER: Final = datetime(9999, 12, 31, 23, 59, 59)
-LEAF_NAME: Final = "salus tls"
+HOST: Final = "validator.salus"  # what every certificate says it is for, to clients that insist on a host's name
 _PEM: Final = serialization.Encoding.PEM
 _DER: Final = serialization.Encoding.DER
 
@@ -51,9 +51,13 @@ def credentials(signer: Signer) -> Credentials:
 
 def certificate(key: ec.EllipticCurvePrivateKey, tls_key: bytes) -> bytes:
     """A DER certificate for `tls_key`, issued by the member key `key`: what `Signer.certify` gives."""
-    builder = _builder(public_key_of(key), LEAF_NAME, tls_key, authority=False)
-    usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
-    return builder.add_extension(usages, critical=False).sign(key, hashes.SHA256()).public_bytes(_DER)
+    builder = _builder(public_key_of(key), HOST, tls_key, authority=False)
+    for extension in (
+        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
+        x509.SubjectAlternativeName([x509.DNSName(HOST)]),
+    ):
+        builder = builder.add_extension(extension, critical=False)
+    return builder.sign(key, hashes.SHA256()).public_bytes(_DER)
 
 
 @lru_cache(maxsize=1024)

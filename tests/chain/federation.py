@@ -202,7 +202,7 @@ class Federation:
 def federation(validators: int = 4, *, test: bool = False, **policy: object) -> Federation:
     """A federation of this many validators; `policy` replaces fields of the default Policy."""
     seats = tuple(
-        Validator(f"hospital-{n}", signer(1 + n).public_key, f"127.0.0.1:{7000 + n}", f"http://127.0.0.1:{8000 + n}")
+        Validator(f"hospital-{n}", signer(1 + n).public_key, f"127.0.0.1:{7000 + n}", f"https://127.0.0.1:{8000 + n}")
         for n in range(validators)
     )
     rules = replace(Policy(min_duration_ms=500, max_duration_ms=100_000, max_gateways=5), **policy)  # type: ignore[arg-type]

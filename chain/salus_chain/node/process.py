@@ -58,7 +58,7 @@ class Node:
         from salus_chain.node.fetch import Fetcher
 
         self.genesis = genesis
-        self._config = config
+        self.config = config
         self.store = Store.open(folder / DATABASE_FILE, genesis)
         votes = VoteLog.open(folder / VOTES_FILE)
         timing = core.Timing(config.round_ms, config.round_ms << ROUND_DOUBLINGS)
@@ -68,6 +68,7 @@ class Node:
         self.peers = Peers(genesis.chain_id, identity.signer, config.listen_peer or own.peer, self, rng)
         self.peers.members(self.ledger.state.members)
         self.fetcher = Fetcher(genesis.chain_id, identity.signer)
+        self.fetcher.trust(self.ledger.state.members)
         self.clerk = Clerk(self.ledger, blobs, self.fetcher, config.tasks, self.send)
         self.blobs = blobs
         self.changed = asyncio.Event()  # set at each block, and then replaced
@@ -122,6 +123,7 @@ class Node:
     def _advanced(self, state: State) -> None:
         """A block became final: wake whoever waits, and start settling what it closed."""
         self.peers.members(state.members)
+        self.fetcher.trust(state.members)
         self.changed.set()
         self.changed = asyncio.Event()
         self._woken.set()
@@ -187,7 +189,7 @@ class Node:
 
     async def _register(self) -> None:
         await asyncio.sleep(CONNECT_S)
-        registrar = Registrar(self._config, self.ledger)
+        registrar = Registrar(self.config, self.ledger)
         while registrar.submit():  # noqa: ASYNC110  (the clock is what it waits for)
             await asyncio.sleep(REGISTER_S)
 

@@ -17,10 +17,12 @@ from salus_chain.codec import encode
 from salus_chain.errors import ConfigError, Rejected
 from salus_chain.keys import verify
 from salus_chain.light.proofs import make_proof
+from salus_chain.node.peers import split_address
 from salus_chain.node.rpc import create_app
 from salus_chain.rules.state import Release, Round
 from salus_chain.rules.transactions import CommitRow, Receipt, TxId
 from salus_chain.signing import FETCH_DOMAIN
+from salus_chain.tls import credentials, server_context
 from salus_chain.views import Approval, GatewayView, ReleaseView, RoundView, Status, TaskView, TxStatus
 
 if TYPE_CHECKING:
@@ -173,9 +175,11 @@ class _Server(uvicorn.Server):
 
 
 async def serve(node: Node) -> None:
-    """Serve HTTP at the seat's URL until the node stops. Raises ConfigError when the port is taken."""
-    own = node.ledger.identity.signer.public_key
-    url = urlsplit(next(each.url for each in node.genesis.validators if each.public_key == own))
+    """Serve HTTPS at the member's URL until the node stops. Raises ConfigError when the port is taken."""
+    signer = node.ledger.identity.signer
+    url = urlsplit(node.ledger.state.members[signer.public_key].url)
+    listen = node.config.listen_http
+    host, port = split_address(listen) if listen else (url.hostname or "", url.port or 443)
     config = uvicorn.Config(
         create_app(NodeService(node)),
         log_config=None,
@@ -184,8 +188,10 @@ async def serve(node: Node) -> None:
         lifespan="off",
         timeout_graceful_shutdown=1,
     )
+    config.load()
+    config.ssl = server_context(credentials(signer), None) if url.scheme == "https" else None
     server = _Server(config)
-    with _listen(url.hostname or "", url.port or 80) as listener:
+    with _listen(host, port) as listener:
         running = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
         await node.stopping.wait()
         node.changed.set()
