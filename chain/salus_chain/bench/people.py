@@ -51,10 +51,10 @@ def hospitals(network: LocalNetwork) -> list[Hospital]:
     return [Hospital(chain_id, PemSigner.load(keys / f"validator-{seat}.pem")) for seat in network.seats]
 
 
-def gateways(count: int, validators: int) -> list[Gateway]:
+def gateways(count: int, validators: int, prefix: str = "gateway") -> list[Gateway]:
     """`count` gateways with new keys, spread over the hospitals."""
     keys = [KeySigner(ec.generate_private_key(ec.SECP256R1())) for _ in range(count)]
-    return [Gateway(f"gateway-{number}", number % validators, key) for number, key in enumerate(keys)]
+    return [Gateway(f"{prefix}-{number}", number % validators, key) for number, key in enumerate(keys)]
 
 
 def layout(size: int) -> Layout:

@@ -49,10 +49,18 @@ class Settled:
 
 async def prepare(network: LocalNetwork, hospitals: Sequence[Hospital], gateways: Sequence[Gateway], d: int) -> Layout:
     """Approve a task of `d` numbers and enrol the gateways."""
-    shape, chain_id = layout(d), network.founded.genesis.chain_id
+    shape = layout(d)
     async with network.client(timeout_s=PATIENCE_S) as client:
         candidate = ModelCandidate(TASK, shape.to_json(), PROGRAM, bytes(4 * d))
         await client.submit_final(await client.approve(candidate), PATIENCE_S)
+    await enrol(network, hospitals, gateways)
+    return shape
+
+
+async def enrol(network: LocalNetwork, hospitals: Sequence[Hospital], gateways: Sequence[Gateway]) -> None:
+    """Each hospital enrols its own."""
+    chain_id = network.founded.genesis.chain_id
+    async with network.client(timeout_s=PATIENCE_S) as client:
         for seat, hospital in enumerate(hospitals):
             nonce = await client.next_nonce(hospital.key)
             own = [each for each in gateways if each.seat == seat]
@@ -61,7 +69,6 @@ async def prepare(network: LocalNetwork, hospitals: Sequence[Hospital], gateways
                 for n, each in enumerate(own)
             ]
             await throughput.measure(network, [stream])
-    return shape
 
 
 async def opened(network: LocalNetwork, client: ChainClient, shape: Layout, open_ms: int, least: int) -> tuple[int, int]:
