@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -122,3 +123,8 @@ def table(figures: Figures) -> Table:
     for key, what, form in ROWS:
         made.add_row(what, form.format(figures[key]))
     return made
+
+
+def to_json(figures: Figures) -> str:
+    """The figures for a program."""
+    return json.dumps(figures, indent=2) + "\n"

@@ -62,7 +62,9 @@ def layout(size: int) -> Layout:
     return Layout((Variable("trunk0/kernel", (size, 1), "trunk"),))
 
 
-def open_round(shape: Layout, number: int, now_ms: int, open_ms: int, least: int, rule: str = "clipped_mean") -> OpenRound:
+def open_round(
+    shape: Layout, number: int, now_ms: int, open_ms: int, least: int, rule: str = "clipped_mean"
+) -> OpenRound:
     """A feature round over the whole layout."""
     names = tuple(variable.name for variable in shape.variables)
     deadline_ms = now_ms + open_ms
@@ -75,7 +77,7 @@ def open_round(shape: Layout, number: int, now_ms: int, open_ms: int, least: int
         variables=names,
         algorithm="fedavg",
         parameters=(),
-        rule=rule,
+        rule="clipped_mean",
         norm_bound=1 << 28,
         min_updates=least,
         w_max=100,

@@ -71,7 +71,9 @@ async def enrol(network: LocalNetwork, hospitals: Sequence[Hospital], gateways: 
             await throughput.measure(network, [stream])
 
 
-async def opened(network: LocalNetwork, client: ChainClient, shape: Layout, open_ms: int, least: int) -> tuple[int, int]:
+async def opened(
+    network: LocalNetwork, client: ChainClient, shape: Layout, open_ms: int, least: int
+) -> tuple[int, int]:
     """Open the next round; its number and deadline in Unix milliseconds."""
     task = await client.task(TASK)
     assert task is not None

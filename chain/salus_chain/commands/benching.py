@@ -20,12 +20,11 @@ def bench(
     """
     from rich.console import Console
 
-    from salus_chain.bench.chain import FULL, QUICK, measure, table
-    from salus_chain.bench.output import write
+    from salus_chain.bench.chain import FULL, QUICK, measure, table, to_json
 
     console = Console(stderr=True)
     with console.status("salus bench chain") as status:
         figures = measure(QUICK if quick else FULL, lambda line: status.update(f"salus bench chain: {line}"))
     Console().print(table(figures))
     if json is not None:
-        write(json, figures)
+        json.write_text(to_json(figures))
