@@ -157,7 +157,7 @@ async def commits(
         for position, gateway in enumerate(gateways):
             header, data = update(client.genesis.chain_id, shape, gateway, number, task.model_digest)
             digest = update_digest(data)
-            receipts = [sign_receipt(client.genesis.chain_id, each.signer, digest) for each in holders]
+            receipts = [sign_receipt(each.signer, header, digest) for each in holders]
             nonce = await client.next_nonce(gateway.signer.public_key)
             tx = commit_tx(client.genesis.chain_id, gateway.signer, nonce, header, digest, receipts)
             streams[position % len(streams)].append(tx)
