@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from rich import box
 from rich.table import Table
 
-from salus_chain.bench import aggregation, latency, outage, people, rounds, throughput
+from salus_chain.bench import latency, outage, people, rounds, throughput
 from salus_chain.bench.network import LocalNetwork
 from salus_chain.genesis import Policy
 

@@ -172,7 +172,7 @@ class Ledger:
         except Rejected as error:  # such as another change of seats that takes effect first
             log.debug("evidence waits", code=error.code)
         else:
-            self._send(None, wire.Tx(data))
+            self._send(None, wire.Txs((data,)))
 
     def handle(self, event: core.Event) -> None:
         """Run an event and all that follows from it."""
