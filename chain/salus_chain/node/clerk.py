@@ -58,7 +58,7 @@ class Clerk:
         self._fetcher = fetcher
         self._tasks = tuple(tasks)
         self._send = send
-        self._statements = settler.Statements(ledger.state.genesis)
+        self._statements = settler.Statements(ledger.state.genesis.chain_id, ledger.state.validators)
         self._own: dict[tuple[str, int], wire.Stated] = {}
         self._working: set[tuple[str, int]] = set()
 
@@ -68,6 +68,12 @@ class Clerk:
         closed = [each for each in state.rounds.values() if each.status is RoundStatus.CLOSED]
         keys = {(each.open.task, each.open.round) for each in closed}
         self._own = {key: stated for key, stated in self._own.items() if key in keys}
+        changed = self._statements.follow(state.validators)
+        if self._ledger.seat is None:
+            self._own.clear()
+            return []
+        if changed:
+            self._own = {key: self._sign(stated.statement) for key, stated in self._own.items()}
         fresh = [each for each in closed if (each.open.task, each.open.round) not in self._working]
         self._working |= keys
         return fresh
@@ -78,17 +84,18 @@ class Clerk:
         while self._still_closed(each):
             try:
                 outcome = await self._recompute(each)
+                stated = self._sign(outcome.settle) if outcome else None
             except (DecodeError, Rejected) as error:
                 log.error("round cannot be settled", task=key[0], round=key[1], reason=str(error))
                 return
-            if outcome is None:
+            if outcome is None or stated is None:
                 await asyncio.sleep(RETRY_S)
                 continue
             await asyncio.to_thread(self._blobs.put, outcome.model)
-            self._own[key] = self._sign(outcome.settle)
+            self._own[key] = stated
             clipped = [row.gateway for row in outcome.report.rows if row.clipped]
             log.info("recomputed", task=key[0], round=key[1], updates=len(outcome.report.rows), clipped=clipped)
-            self.stated(self._own[key])
+            self.stated(stated)
             self.remind()
             return
 
@@ -109,14 +116,14 @@ class Clerk:
 
     def submit_settlements(self) -> None:
         """Submit what has a quorum; a second one of the same round is refused, harmlessly."""
-        genesis = self._ledger.state.genesis
-        wanted = quorum(len(genesis.keys))
+        state = self._ledger.state
+        wanted = quorum(len(state.validators))
         for statement, seats in list(self._statements.votes.items()):
-            each = self._ledger.state.rounds.get(statement.task)
+            each = state.rounds.get(statement.task)
             ready = each is not None and each.open.round == statement.round and each.status is RoundStatus.CLOSED
             if ready and len(seats) >= wanted:
                 try:
-                    self._ledger.submit(quorum_transaction(genesis.chain_id, statement, seats, wanted))
+                    self._ledger.submit(quorum_transaction(state.genesis.chain_id, statement, seats, wanted))
                 except Rejected as error:
                     log.debug("settlement refused", code=error.code)
 
@@ -140,7 +147,7 @@ class Clerk:
             )
         self._ledger.store.add_upload(header.task, header.round, gateway.id, digest)
         await asyncio.to_thread(self._blobs.put, data)
-        return sign_receipt(state.genesis.chain_id, self._ledger.identity.signer, digest)
+        return sign_receipt(self._ledger.identity.signer, header, digest)
 
     async def approve(self, candidate: Candidate) -> Approval:
         """Examine a candidate, keep its bytes, and sign the statement that a quorum may make of it."""

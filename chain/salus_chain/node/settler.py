@@ -11,7 +11,6 @@ import numpy as np
 from salus_chain.aggregation.aggregate import Report, aggregate, apply_aggregate
 from salus_chain.errors import Rejected
 from salus_chain.fixed import Int32s
-from salus_chain.genesis import Genesis
 from salus_chain.keys import verify
 from salus_chain.rules.models import layout
 from salus_chain.rules.state import CommitEntry, Round, State, Task
@@ -78,17 +77,26 @@ def missing(each: Round, held: Sequence[bytes]) -> tuple[bytes, ...]:
 
 @dataclass
 class Statements:
-    """Validators' signatures on settlements, until a quorum agrees."""
+    """Signatures on settlements of the validators that decide the next block, until a quorum agrees."""
 
-    genesis: Genesis
+    chain_id: bytes
+    validators: tuple[bytes, ...]
     votes: dict[Settle, dict[int, bytes]] = field(default_factory=dict)
+
+    def follow(self, validators: tuple[bytes, ...]) -> bool:
+        """Whether the set is another than before; signatures under the old one then count no more."""
+        if validators == self.validators:
+            return False
+        self.validators = validators
+        self.votes.clear()
+        return True
 
     def add(self, statement: Settle, seat: int, signature: bytes) -> bool:
         """Keep a signature that verifies; whether it is new."""
-        if not 0 <= seat < len(self.genesis.keys) or seat in self.votes.get(statement, {}):
+        if not 0 <= seat < len(self.validators) or seat in self.votes.get(statement, {}):
             return False
-        message = statement_bytes(self.genesis.chain_id, self.genesis.keys, statement)
-        if not verify(self.genesis.keys[seat], signature, STATEMENT_DOMAIN, message):
+        message = statement_bytes(self.chain_id, self.validators, statement)
+        if not verify(self.validators[seat], signature, STATEMENT_DOMAIN, message):
             return False
         self.votes.setdefault(statement, {})[seat] = signature
         while len(self.votes) > MAX_STATEMENTS:

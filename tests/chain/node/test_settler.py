@@ -57,7 +57,7 @@ def sign(seat: int, body: Settle) -> bytes:
 
 
 def test_only_signatures_that_verify_are_kept_once() -> None:
-    body, pool = F.settle_body(CLOSED), Statements(F.genesis)
+    body, pool = F.settle_body(CLOSED), Statements(F.genesis.chain_id, F.genesis.keys)
     assert pool.add(body, 0, sign(0, body))
     assert not pool.add(body, 0, sign(0, body))
     assert not pool.add(body, 1, sign(0, body))
@@ -67,10 +67,17 @@ def test_only_signatures_that_verify_are_kept_once() -> None:
 
 
 def test_signatures_that_come_before_the_close_are_kept_and_settled_ones_forgotten() -> None:
-    body, pool = F.settle_body(CLOSED), Statements(F.genesis)
+    body, pool = F.settle_body(CLOSED), Statements(F.genesis.chain_id, F.genesis.keys)
     pool.add(body, 0, sign(0, body))
     pool.forget_settled(F.opened(F.enrolled()))
     pool.forget_settled(CLOSED)
     assert pool.votes
     pool.forget_settled(F.apply(CLOSED, F.quorum(body)))
     assert not pool.votes
+
+
+def test_signatures_under_a_former_set_are_forgotten() -> None:
+    body, pool = F.settle_body(CLOSED), Statements(F.genesis.chain_id, F.genesis.keys)
+    assert pool.add(body, 0, sign(0, body)) and not pool.follow(F.genesis.keys)
+    assert pool.follow(F.genesis.keys[:3]) and pool.votes == {}
+    assert not pool.add(body, 0, sign(0, body)) and not pool.add(body, 3, sign(3, body))
