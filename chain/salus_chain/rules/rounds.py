@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from salus_chain.aggregation.aggregate import MAX_NORM_BOUND, RULES
+from salus_chain.aggregation.registry import RULES, check_parameters
+from salus_chain.aggregation.rule import MAX_NORM_BOUND
 from salus_chain.errors import Rejected
 from salus_chain.genesis import faults
 from salus_chain.keys import verify
@@ -89,6 +90,7 @@ def _check_policy(state: State, body: OpenRound) -> None:
     for code, breaks in wrong.items():
         if breaks:
             raise Rejected(code, f"task {body.task}, round {body.round}: outside the genesis policy {policy}")
+    check_parameters(body.rule, body.norm_bound, body.parameters, body.min_updates, policy.min_updates)
 
 
 def _shared_size(task: Task, body: OpenRound) -> int:
