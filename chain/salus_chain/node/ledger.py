@@ -124,7 +124,7 @@ class Ledger:
             tx = read_transaction(data)
         except DecodeError as error:
             raise Rejected("malformed", str(error)) from None
-        if tx.id not in self.mempool.waiting and self.store.height_of(tx.id) is None:
+        if tx.id not in self.mempool and self.store.height_of(tx.id) is None:
             self.mempool.add(tx, self._now_ms())
             self._send(None, wire.Tx(data))
             self.work_if_due()
@@ -133,7 +133,7 @@ class Ledger:
     def gossiped(self, data: bytes) -> None:
         """Take a transaction from a peer; what does not fit yet is tried once more after the next block."""
         try:
-            self.mempool.add(read_transaction(data), self._now_ms())
+            self.mempool.add(read_transaction(data), self._now_ms(), metered=False)
         except Rejected:
             self._early.append(data)
         except DecodeError as error:
@@ -298,6 +298,6 @@ class Ledger:
 
     def _try_again(self, data: bytes) -> None:
         try:
-            self.mempool.add(read_transaction(data), self._now_ms())
+            self.mempool.add(read_transaction(data), self._now_ms(), metered=False)
         except Rejected as error:
             log.debug("transaction refused", code=error.code)
