@@ -45,7 +45,7 @@ def recompute(task: Task, each: Round, model: bytes, updates: Mapping[UpdateDige
     rule = read_rule(each.open.rule, each.open.norm_bound, each.open.parameters)
     weights = np.array([commit.weight for commit in each.commits], np.int64)
     names = [commit.gateway for commit in each.commits]
-    combined, report = aggregate(rule, rows, weights, names)
+    combined, report = aggregate(rule, rows, weights, names, [commit.score for commit in each.commits])
     _, before = decode_model(model)
     after = apply_aggregate(before, combined, shape.indices(each.open.variables))
     settle = Settle(
