@@ -126,7 +126,7 @@ class Ledger:
             raise Rejected("malformed", str(error)) from None
         if tx.id not in self.mempool and self.store.height_of(tx.id) is None:
             self.mempool.add(tx, self._now_ms())
-            self._send(None, wire.Tx(data))
+            self._send(None, wire.Txs((data,)))
             self.work_if_due()
         return tx.id
 
@@ -148,7 +148,7 @@ class Ledger:
     def tick(self) -> None:
         """Twice a second: send again what may have been lost, and look at the clock."""
         for tx in islice(self.mempool.waiting.values(), GOSSIP_TRANSACTIONS):
-            self._send(None, wire.Tx(tx.data))
+            self._send(None, wire.Txs((tx.data,)))
         self.handle(core.Tick())
         self.work_if_due()
 
