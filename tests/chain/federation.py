@@ -172,8 +172,8 @@ class Federation:
         values = np.random.default_rng(number).integers(-(1 << 24), 1 << 24, header.d, dtype=np.int32)
         return encode_update(header, values)
 
-    def receipts(self, digest: bytes, count: int = 2) -> tuple[Receipt, ...]:
-        return tuple(sign_receipt(self.genesis.chain_id, each, digest) for each in self.validators[:count])
+    def receipts(self, header: UpdateHeader, digest: bytes, count: int = 2) -> tuple[Receipt, ...]:
+        return tuple(sign_receipt(each, header, digest) for each in self.validators[:count])
 
     def commit(self, state: State, number: int, receipts: int = 2, **changes: object) -> bytes:
         """A commit transaction; `changes` are of the update's header."""
@@ -182,7 +182,7 @@ class Federation:
         key = self.gateway(number)
         nonce = state.nonces.get(key.public_key, 0)
         chain_id = self.genesis.chain_id
-        return commit_tx(chain_id, key, nonce, header, digest, self.receipts(digest, receipts))
+        return commit_tx(chain_id, key, nonce, header, digest, self.receipts(header, digest, receipts))
 
     def closed(self, gateways: int = 3) -> State:
         """A round with commits of all gateways, closed."""

@@ -140,7 +140,7 @@ class Clerk:
             )
         self._ledger.store.add_upload(header.task, header.round, gateway.id, digest)
         await asyncio.to_thread(self._blobs.put, data)
-        return sign_receipt(state.genesis.chain_id, self._ledger.identity.signer, digest)
+        return sign_receipt(self._ledger.identity.signer, header, digest)
 
     async def approve(self, candidate: Candidate) -> Approval:
         """Examine a candidate, keep its bytes, and sign the statement that a quorum may make of it."""

@@ -143,17 +143,10 @@ def check_update(state: State, header: UpdateHeader) -> tuple[Round, Gateway]:
 
 
 def commit(state: State, sender: bytes, body: Commit) -> State:
-    """One commit per gateway and round, with receipts of at least f+1 validators, one of which is honest."""
-    header = UpdateHeader(
-        state.genesis.chain_id,
-        body.task,
-        body.round,
-        body.gateway,
-        body.base_model_digest,
-        body.layout_digest,
-        body.weight,
-        body.d,
-    )
+    """One commit per gateway and round, with receipts of at least f+1 validators: an honest one has the bytes and
+    saw that their header is this one.
+    """
+    header = body.header
     each, gateway = check_update(state, header)
     where = f"task {body.task}, round {body.round}, gateway {body.gateway}"
     if gateway.public_key != sender:
@@ -167,14 +160,14 @@ def commit(state: State, sender: bytes, body: Commit) -> State:
         raise Rejected("too_few_receipts", f"{where}: {len(holders)} receipts where {wanted} are needed")
     if holders != tuple(sorted(set(holders))):
         raise Rejected("duplicate_receipt", f"{where}: receipts are of distinct validators, sorted by key")
-    message = receipt_bytes(state.genesis.chain_id, body.digest)
+    message = receipt_bytes(header, body.digest)
     for receipt in body.receipts:
         valid = verify(receipt.public_key, receipt.signature, RECEIPT_DOMAIN, message)
         if receipt.public_key not in state.validators or not valid:
             raise Rejected("bad_receipt", f"{where}: {receipt.public_key.hex()[:16]} gave no such receipt")
     attested = state.attestations.get(body.gateway)
     score = NO_SCORE if attested is None else attested.score
-    entry = CommitEntry(body.gateway, body.digest, body.weight, score, holders)
+    entry = CommitEntry(body.gateway, body.digest, header.weight, score, holders)
     commits = (*each.commits[:at], entry, *each.commits[at:])
     return write(state, (Table.ROUNDS, body.task, replace(each, commits=commits)))
 

@@ -169,6 +169,7 @@ CASES: dict[str, list[Case]] = {
     "bad_receipt": [
         (OPENED, with_receipts(lambda receipts: (receipts[0], replace(receipts[1], signature=bytes(64))))),
         (OPENED, with_receipts(lambda receipts: foreign_receipts())),
+        (OPENED, with_receipts(lambda receipts: receipts_for_another_header())),
     ],
     "already_settled": [(SETTLED, settling())],
     "round_not_closed": [(OPENED, settling())],
@@ -182,8 +183,13 @@ CASES: dict[str, list[Case]] = {
 def foreign_receipts() -> tuple[Receipt, ...]:
     """Two good signatures, of keys that have no seat."""
     digest = update_digest(F.update(OPENED, 0))
-    made = [sign_receipt(F.genesis.chain_id, signer(number), digest) for number in (301, 302)]
+    made = [sign_receipt(signer(number), F.header(OPENED, 0), digest) for number in (301, 302)]
     return tuple(sorted(made, key=lambda receipt: receipt.public_key))
+
+
+def receipts_for_another_header() -> tuple[Receipt, ...]:
+    """The validators saw a weight of 2 in the update; its gateway commits with 1."""
+    return F.receipts(F.header(OPENED, 0, weight=2), update_digest(F.update(OPENED, 0)))
 
 
 @pytest.mark.parametrize(("code", "case"), [(code, n) for code, cases in CASES.items() for n in range(len(cases))])
