@@ -8,7 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from salus_chain.aggregation.aggregate import Report, aggregate, apply_aggregate
+from salus_chain.aggregation.aggregate import aggregate, apply_aggregate
+from salus_chain.aggregation.registry import read_rule
+from salus_chain.aggregation.report import Report
 from salus_chain.errors import Rejected
 from salus_chain.fixed import Int32s
 from salus_chain.keys import verify
@@ -36,10 +38,13 @@ def recompute(task: Task, each: Round, model: bytes, updates: Mapping[UpdateDige
     Raises DecodeError, or Rejected `wrong_update` when a file is not what its commit says.
     """
     shape = layout(task.layout_json)
-    rows = [_values(each, commit, updates[UpdateDigest(commit.digest)]) for commit in each.commits]
+    rows = np.empty((len(each.commits), each.d), np.int32)
+    for row, commit in enumerate(each.commits):
+        rows[row] = _values(each, commit, updates[UpdateDigest(commit.digest)])
+    rule = read_rule(each.open.rule, each.open.norm_bound, each.open.parameters)
     weights = np.array([commit.weight for commit in each.commits], np.int64)
     names = [commit.gateway for commit in each.commits]
-    combined, report = aggregate(each.open.rule, np.stack(rows), weights, names, each.open.norm_bound)
+    combined, report = aggregate(rule, rows, weights, names, [commit.score for commit in each.commits])
     _, before = decode_model(model)
     after = apply_aggregate(before, combined, shape.indices(each.open.variables))
     settle = Settle(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from salus_chain.aggregation.aggregate import aggregate, apply_aggregate
+from salus_chain.aggregation.rule import AggregationRule
 from salus_chain.errors import DecodeError, Rejected
 from salus_chain.node.settler import Statements, missing, recompute
 from salus_chain.rules.transactions import STATEMENT_DOMAIN, Settle, statement_bytes
@@ -24,7 +25,7 @@ def test_the_outcome_is_the_aggregate_of_the_files_on_the_shared_variables() -> 
     rows = [decode_update(F.update(CLOSED, number)) for number in (2, 0, 1)]
     weights = np.array([header.weight for header, _ in rows], np.int64)
     names = [header.gateway for header, _ in rows]
-    values, _ = aggregate("clipped_mean", np.stack([row for _, row in rows]), weights, names, 1 << 24)
+    values, _ = aggregate(AggregationRule("clipped_mean", 1 << 24), np.stack([row for _, row in rows]), weights, names)
     after = apply_aggregate(model_values(), values, LAYOUT.indices(SHARED))
     assert np.array_equal(decode_model(outcome.model)[1], after)
     assert outcome.settle.model_after == sha256(outcome.model).digest()
