@@ -10,14 +10,16 @@ from random import Random
 import pytest
 
 from salus_chain.consensus import core
-from salus_chain.consensus.messages import Decided, Message, Type
+from salus_chain.consensus.messages import Council, Decided, Message, Type
 from salus_chain.errors import DecodeError, Rejected
 from salus_chain.founding import prepare_folder
+from salus_chain.keys import verify
 from salus_chain.node import wire
 from salus_chain.node.holdings import DATABASE_FILE, VOTES_FILE
 from salus_chain.node.ledger import Identity, Ledger
 from salus_chain.node.store import Store
 from salus_chain.node.votes import VoteLog
+from salus_chain.rules.blocks import VOTE_DOMAIN
 from salus_chain.rules.state import RoundStatus, state_root
 from salus_chain.rules.transactions import ApproveModel, Consent
 from tests.chain.federation import (
@@ -91,8 +93,9 @@ class World:
                 ledger.handle(core.Asked(key, height, digest))
             case wire.Body(block):
                 ledger.handle(core.ReceivedBody(block))
-            case wire.Tx(data):
-                ledger.gossiped(data)
+            case wire.Txs(transactions):
+                for data in transactions:
+                    ledger.gossiped(data)
 
     def elapse(self, duration_ms: int) -> None:
         """Time passes; timers run out in their order, and a tick comes at the end."""
@@ -208,6 +211,26 @@ def test_locks_and_bodies_survive_the_end_of_all_validators(tmp_path: Path) -> N
     assert world.heights() == [1] * 3 and world.ledgers[0].state.parent == proposal.digest
 
 
+def test_a_validator_that_signs_two_votes_in_one_slot_loses_its_seat_and_the_chain_goes_on(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    liar = world.f.validators[3]
+    council = Council.of(world.f.genesis.chain_id, world.f.genesis.keys, verify)
+    for digest in (bytes([1]) * 32, bytes([2]) * 32):
+        signature = liar.sign(VOTE_DOMAIN, council.covered(Type.PREPARE, 1, 0, digest))
+        world.hand_over(3, 0, Message(Type.PREPARE, 1, 0, digest, 3, signature))
+    world.elapse(100)
+    world.elapse(100)
+    for seat, ledger in world.ledgers.items():
+        assert (
+            liar.public_key not in ledger.state.validators and ledger.state.standings[liar.public_key].convicted_height
+        )
+        assert (ledger.seat is None) == (seat == 3)
+    before = world.heights()[0]
+    world.ledgers[0].submit(consent(world, 1))
+    world.deliver()
+    assert world.heights() == [before + 1] * 4  # the one without a seat goes on listening
+
+
 @pytest.mark.parametrize("dead", [1, 2, 3])
 def test_all_killed_between_two_messages_finish_the_same_block(tmp_path: Path, dead: int) -> None:
     world = World(tmp_path)
@@ -267,7 +290,7 @@ def test_no_damaged_frame_of_a_peer_stops_a_validator_or_moves_it(tmp_path: Path
     world.deliver()
     stored = world.ledgers[1].store.block(1)
     assert stored is not None
-    frames += [wire.encode_frame(frame) for frame in (Decided(*stored), wire.Tx(b"junk"), wire.Get(1 << 62, 0))]
+    frames += [wire.encode_frame(frame) for frame in (Decided(*stored), wire.Txs((b"junk",)), wire.Get(1 << 62, 0))]
     world.start(0)
     world.wires.clear()
     heard = 0
