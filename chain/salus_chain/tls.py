@@ -88,14 +88,14 @@ def server_context(own: Credentials, members: Iterable[bytes] | None) -> ssl.SSL
     context = _context(ssl.PROTOCOL_TLS_SERVER, own)
     context.num_tickets = 0  # a resumed session would outlive a membership
     if members is not None:
-        _trust(context, members)
+        trust(context, members)
     return context
 
 
 def client_context(members: Iterable[bytes], own: Credentials | None = None) -> ssl.SSLContext:
     """For whoever connects to one of `members`; peers show themselves by `own`."""
     context = _context(ssl.PROTOCOL_TLS_CLIENT, own)
-    _trust(context, members)
+    trust(context, members)
     return context
 
 
@@ -108,7 +108,8 @@ def _context(protocol: int, own: Credentials | None) -> ssl.SSLContext:
     return context
 
 
-def _trust(context: ssl.SSLContext, members: Iterable[bytes]) -> None:
+def trust(context: ssl.SSLContext, members: Iterable[bytes]) -> None:
+    """Trust these members too, and nobody whom the context does not know already."""
     context.verify_mode = ssl.CERT_REQUIRED
     anchors = b"".join(map(anchor, members))
     if anchors:
