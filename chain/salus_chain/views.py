@@ -13,22 +13,59 @@ from salus_chain.errors import DecodeError
 from salus_chain.rules.transactions import OpenRound
 
 T = TypeVar("T")
-TxStatusName = Literal["pending", "final", "dropped"]
+TxStatusName = Literal["unknown", "pending", "final", "dropped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request got nothing: a short stable code, and a reason for people."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeatView:
+    """Where a validator stands, as another knows it.
+
+    `height` is of its last final block, `round` the consensus round after it; `there`: it was heard from within
+    seconds, at `heard_ms`.
+    """
+
+    name: str
+    public_key: bytes
+    url: str
+    height: int
+    round: int
+    heard_ms: int
+    there: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where a validator stands."""
+    """Where a validator stands. `time_ms` is of the last final block, `height`; `round` is of the one after it.
+
+    `since_ms` says since when that one is being decided, `report` what holds it up, in words. `seats` are the
+    validators that decide it, of whom `quorum` are needed; `seat` is this one's number, -1 for an observer.
+    """
 
     name: str
     chain_id: bytes
     height: int
-    time_ms: int  # of the latest block
+    time_ms: int
+    round: int = 0
+    now_ms: int = 0
+    since_ms: int = 0
+    seat: int = -1
+    quorum: int = 0
+    waiting: int = 0  # transactions
+    report: str = ""
+    seats: tuple[SeatView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TxStatus:
-    """What became of a transaction.
+    """What became of a transaction; `unknown` where it has not been heard of.
 
     `height` is 0 unless it is final; code and reason say why it was dropped.
     """
@@ -40,6 +77,106 @@ class TxStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Submitted:
+    """One transaction of a batch: its id when it waits now, else the code and reason of its refusal."""
+
+    id: bytes | None
+    code: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The answer to a batch, in its order."""
+
+    results: tuple[Submitted, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TxView:
+    """A final transaction, its body by field. `sender` is empty for what a quorum signed, or anyone may send."""
+
+    id: bytes
+    kind: str
+    sender: bytes
+    nonce: int
+    size: int
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockView:
+    """A final block. `signers` names those whose signatures, of consensus round `round`, make it final."""
+
+    height: int
+    time_ms: int
+    digest: bytes
+    parent: bytes
+    transactions_root: bytes
+    state_root: bytes
+    validators_hash: bytes
+    next_validators_hash: bytes
+    round: int
+    seals: tuple[int, ...]  # seats
+    transactions: tuple[TxView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockLine:
+    """A block in a list."""
+
+    height: int
+    time_ms: int
+    digest: bytes
+    round: int
+    transactions: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockList:
+    """Consecutive blocks, upwards; `height` is of the newest block that there is."""
+
+    height: int
+    blocks: tuple[BlockLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentView:
+    """A consent as it is on chain, by its salted digests, and the key of the hospital that wrote it."""
+
+    consent: bytes
+    device: bytes
+    validator: bytes
+    withdrawn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    """Who may connect as a peer, and whether it was proven to have signed two messages against each other."""
+
+    name: str
+    public_key: bytes
+    peer: str
+    url: str
+    convicted_height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ValidatorsView:
+    """Who decides the block after `height`, and who the one after that, where a change is pending."""
+
+    height: int
+    sequence: int  # of changes so far; a proposal names the next
+    quorum: int
+    faults: int
+    seats: tuple[MemberView, ...]
+    next_seats: tuple[MemberView, ...]
+    observers: tuple[MemberView, ...]
+    pending: bool
+    convicted: tuple[MemberView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseView:
     """The newest approved release of a task."""
 
@@ -47,6 +184,13 @@ class ReleaseView:
     blob_digest: bytes
     model_sha256: bytes
     settled_model_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What there is of a kind, by name."""
+
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +240,35 @@ class RoundView:
     weights: Mapping[str, int]
     missing: tuple[bytes, ...]
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoundLine:
+    """A round in a list."""
+
+    task: str
+    round: int
+    status: Literal["open", "closed", "settled", "expired"]
+    commits: int
+    opened_height: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoundList:
+    """A task's rounds, the newest first."""
+
+    rounds: tuple[RoundLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a final block did. `id` is `height-position`; a reader resumes after it."""
+
+    id: str
+    type: Literal["block", "round", "release", "validators", "evidence"]
+    height: int
+    data: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
