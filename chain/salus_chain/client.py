@@ -262,8 +262,8 @@ class ChainClient:
             body.model_before,
             body.model_after,
             body.aggregate_digest,
-            {gateway: digest for gateway, digest, _ in proven.commits},
-            {gateway: weight for gateway, _, weight in proven.commits},
+            {gateway: digest for gateway, digest, _, _ in proven.commits},
+            {gateway: weight for gateway, _, weight, _ in proven.commits},
         )
 
     async def settlement_proof(self, task: str, round: int) -> bytes:

@@ -24,6 +24,8 @@ from salus_chain.rules.state import Round, RoundStatus, State
 from salus_chain.rules.transactions import (
     KINDS,
     STATEMENT_DOMAIN,
+    ApproveModel,
+    ApproveRelease,
     Receipt,
     Settle,
     Statement,
@@ -143,7 +145,9 @@ class Clerk:
     async def approve(self, candidate: Candidate) -> Approval:
         """Examine a candidate, keep its bytes, and sign the statement that a quorum may make of it."""
         if isinstance(candidate, ModelCandidate):
-            statement: Statement = approvals.approve_model(self._ledger.state, candidate, self._tasks)
+            statement: ApproveModel | ApproveRelease = approvals.approve_model(
+                self._ledger.state, candidate, self._tasks
+            )
         else:
             statement = await self._examine(candidate)
         await asyncio.to_thread(self._blobs.put, candidate.blob)
@@ -152,7 +156,7 @@ class Clerk:
         body = encode(statement.value())
         return Approval(stated.seat, int(KINDS[type(statement)]), body, stated.signature)
 
-    async def _examine(self, candidate: ReleaseCandidate) -> Statement:
+    async def _examine(self, candidate: ReleaseCandidate) -> ApproveRelease:
         manifest = approvals.read_manifest(self._ledger.state.genesis, candidate)
         task = approvals.check_manifest(self._ledger.state, manifest, self._tasks)
         model = await self.blob(task.model_digest)
@@ -168,8 +172,8 @@ class Clerk:
         if data is not None:
             return data
         own = self._ledger.identity.signer.public_key
-        validators = self._ledger.state.genesis.validators
-        others = [each.url for each in validators if each.public_key != own]
+        members = self._ledger.state.members.values()
+        others = [each.url for each in members if each.public_key != own]
         data = await self._fetcher.get(digest, urls or others)
         if data is not None:
             await asyncio.to_thread(self._blobs.put, data)
@@ -179,9 +183,9 @@ class Clerk:
         """None while bytes are missing that no validator gives."""
         model = await self.blob(each.model_before)
         updates: dict[UpdateDigest, bytes] = {}
-        urls = {seat.public_key: seat.url for seat in self._ledger.state.genesis.validators}
+        members = self._ledger.state.members
         for commit in each.commits:
-            data = await self.blob(commit.digest, [urls[key] for key in commit.holders])
+            data = await self.blob(commit.digest, [members[key].url for key in commit.holders if key in members])
             if data is not None:
                 updates[UpdateDigest(commit.digest)] = data
         lacking = settler.missing(each, tuple(updates))

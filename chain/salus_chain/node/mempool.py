@@ -197,7 +197,7 @@ class Mempool:
     def _known(self, sender: bytes) -> bool:
         """Whether the chain has anything to do with this key; a stranger's may not wait."""
         state = self._pending
-        homes = (state.nonces, state.keys, state.validators, state.genesis.coordinators)
+        homes = (state.nonces, state.keys, state.members, state.coordinators)
         return any(sender in home for home in homes)
 
     def _hold(self, tx_id: TxId, tx: Transaction) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import replace
 
 from salus_chain.aggregation.aggregate import MAX_NORM_BOUND, RULES
@@ -9,8 +10,9 @@ from salus_chain.errors import Rejected
 from salus_chain.genesis import faults
 from salus_chain.keys import verify
 from salus_chain.rules.models import layout, require_task
-from salus_chain.rules.state import CommitEntry, Gateway, Round, RoundStatus, State, Task
+from salus_chain.rules.state import CommitEntry, Gateway, Round, RoundStatus, Row, State, Table, Task, write
 from salus_chain.rules.transactions import (
+    NO_SCORE,
     RECEIPT_DOMAIN,
     ROUND_KINDS,
     Commit,
@@ -23,8 +25,9 @@ from salus_chain.updates import UpdateHeader
 
 def advance(state: State) -> State:
     """Close and expire what is due at `state.time_ms`."""
-    changed = {task: _advance(each, state) for task, each in state.rounds.items() if each.active}
-    return replace(state, rounds={**state.rounds, **changed}) if changed else state
+    moved = [(each, _advance(each, state)) for each in state.rounds.values() if each.active]
+    changed: list[Row] = [(Table.ROUNDS, each.open.task, after) for each, after in moved if after is not each]
+    return write(state, *changed) if changed else state
 
 
 def _advance(each: Round, state: State) -> Round:
@@ -53,7 +56,7 @@ def next_due_ms(state: State) -> int | None:
 
 def open_round(state: State, sender: bytes, body: OpenRound) -> State:
     """A coordinator asks, within the policy, for updates of some of the task's variables."""
-    if sender not in state.genesis.coordinators:
+    if sender not in state.coordinators:
         raise Rejected("not_a_coordinator", f"{sender.hex()[:16]} may not open rounds in this federation")
     task = require_task(state, body.task)
     if body.task in state.rounds and state.rounds[body.task].active:
@@ -65,11 +68,7 @@ def open_round(state: State, sender: bytes, body: OpenRound) -> State:
     _check_policy(state, body)
     shared = _shared_size(task, body)
     opened = Round(body, RoundStatus.OPEN, layout(task.layout_json).digest, shared, task.model_digest, state.height)
-    return replace(
-        state,
-        tasks={**state.tasks, body.task: replace(task, round=body.round)},
-        rounds={**state.rounds, body.task: opened},
-    )
+    return write(state, (Table.TASKS, body.task, replace(task, round=body.round)), (Table.ROUNDS, body.task, opened))
 
 
 def _check_policy(state: State, body: OpenRound) -> None:
@@ -153,7 +152,8 @@ def commit(state: State, sender: bytes, body: Commit) -> State:
     where = f"task {body.task}, round {body.round}, gateway {body.gateway}"
     if gateway.public_key != sender:
         raise Rejected("wrong_sender", f"{where}: committed by another key than the gateway's")
-    if any(entry.gateway == body.gateway for entry in each.commits):
+    at = bisect_left(each.commits, body.gateway, key=_gateway)
+    if at < len(each.commits) and each.commits[at].gateway == body.gateway:
         raise Rejected("duplicate_commit", f"{where}: has committed already")
     holders = tuple(receipt.public_key for receipt in body.receipts)
     wanted = faults(len(state.validators)) + 1
@@ -166,9 +166,15 @@ def commit(state: State, sender: bytes, body: Commit) -> State:
         valid = verify(receipt.public_key, receipt.signature, RECEIPT_DOMAIN, message)
         if receipt.public_key not in state.validators or not valid:
             raise Rejected("bad_receipt", f"{where}: {receipt.public_key.hex()[:16]} gave no such receipt")
-    entry = CommitEntry(body.gateway, body.digest, body.weight, holders)
-    commits = tuple(sorted((*each.commits, entry), key=lambda one: one.gateway))
-    return replace(state, rounds={**state.rounds, body.task: replace(each, commits=commits)})
+    attested = state.attestations.get(body.gateway)
+    score = NO_SCORE if attested is None else attested.score
+    entry = CommitEntry(body.gateway, body.digest, body.weight, score, holders)
+    commits = (*each.commits[:at], entry, *each.commits[at:])
+    return write(state, (Table.ROUNDS, body.task, replace(each, commits=commits)))
+
+
+def _gateway(entry: CommitEntry) -> str:
+    return entry.gateway
 
 
 def settle(state: State, sender: bytes, body: Settle) -> State:
@@ -192,8 +198,8 @@ def settle(state: State, sender: bytes, body: Settle) -> State:
         model_after=body.model_after,
         aggregate_digest=body.aggregate_digest,
     )
-    return replace(
+    return write(
         state,
-        tasks={**state.tasks, body.task: replace(task, model_digest=body.model_after)},
-        rounds={**state.rounds, body.task: settled},
+        (Table.TASKS, body.task, replace(task, model_digest=body.model_after)),
+        (Table.ROUNDS, body.task, settled),
     )
