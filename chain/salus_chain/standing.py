@@ -15,9 +15,11 @@ def report(status: Status) -> str:
     there = len(status.seats) - len(missing)
     parts = [f"{_and(missing)} {'does' if len(missing) == 1 else 'do'} not answer"] if missing else []
     own = (status.height, status.round)
-    for seat in status.seats:
-        if seat.there and (seat.height, seat.round) < own:
-            parts.append(f"{seat.name} is at height {seat.height + 1}, round {seat.round}")
+    parts += [
+        f"{seat.name} is at height {seat.height + 1}, round {seat.round}"
+        for seat in status.seats
+        if seat.there and (seat.height, seat.round) < own
+    ]
     parts.append(f"{there} of {len(status.seats)} are there")
     if there < status.quorum:
         parts.append(f"{status.quorum} are needed")

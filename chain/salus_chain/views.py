@@ -262,6 +262,41 @@ class RoundList:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportRow:
+    """What became of one gateway's update, and what the aggregate would be without it; see `aggregation.report`.
+
+    `norm` and `influence` are L2 norms at 2^-24, `score` and `alignment` per mille.
+    """
+
+    gateway: str
+    weight: int
+    score: int
+    norm: int
+    outcome: str
+    detail: int
+    influence: int | None
+    alignment: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportView:
+    """The aggregation of a round, by gateway."""
+
+    task: str
+    round: int
+    rule: str
+    total_weight: int
+    rows: tuple[ReportRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """That the process lives."""
+
+    status: Literal["alive"] = "alive"
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that a final block did. `id` is `height-position`; a reader resumes after it."""
 

@@ -77,7 +77,7 @@ class Clerk:
         key = (each.open.task, each.open.round)
         while self._still_closed(each):
             try:
-                outcome = await self._recompute(each)
+                outcome = await self.recompute(each)
             except (DecodeError, Rejected) as error:
                 log.error("round cannot be settled", task=key[0], round=key[1], reason=str(error))
                 return
@@ -179,7 +179,7 @@ class Clerk:
             await asyncio.to_thread(self._blobs.put, data)
         return data
 
-    async def _recompute(self, each: Round) -> settler.Recomputed | None:
+    async def recompute(self, each: Round) -> settler.Recomputed | None:
         """None while bytes are missing that no validator gives."""
         model = await self.blob(each.model_before)
         updates: dict[UpdateDigest, bytes] = {}

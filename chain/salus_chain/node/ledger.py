@@ -7,7 +7,7 @@ on disk before anybody is told of it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeAlias
@@ -120,6 +120,22 @@ class Ledger:
 
     def submit(self, data: bytes) -> TxId:
         """Take a transaction from a client; its id. Raises Rejected."""
+        tx_id = self._take(data)
+        self.work_if_due()
+        return tx_id
+
+    def submit_batch(self, batch: Iterable[bytes]) -> list[TxId | Rejected]:
+        """As `submit`, each by itself; the first block is made when all are in."""
+        results: list[TxId | Rejected] = []
+        for data in batch:
+            try:
+                results.append(self._take(data))
+            except Rejected as reason:
+                results.append(reason)
+        self.work_if_due()
+        return results
+
+    def _take(self, data: bytes) -> TxId:
         try:
             tx = read_transaction(data)
         except DecodeError as error:
@@ -127,7 +143,6 @@ class Ledger:
         if tx.id not in self.mempool and self.store.height_of(tx.id) is None:
             self.mempool.add(tx, self._now_ms())
             self._send(None, wire.Tx(data))
-            self.work_if_due()
         return tx.id
 
     def gossiped(self, data: bytes) -> None:

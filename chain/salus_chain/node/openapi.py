@@ -9,7 +9,7 @@ import msgspec
 
 from salus_chain.node.rpc import ROUTES
 from salus_chain.node.samples import SAMPLES
-from salus_chain.node.web import BINARY, CBOR, JSON, Parameter, Route
+from salus_chain.node.web import JSON, Parameter, Route
 from salus_chain.views import Refusal, to_json
 
 BYTES: Final = {"type": "string", "pattern": "^0x([0-9a-f]{2})*$"}
@@ -18,7 +18,9 @@ SCHEMAS: Final = "#/components/schemas/{name}"
 
 def document() -> dict[str, Any]:
     """The same for every validator of this version."""
-    views = sorted({each.gives for each in ROUTES if isinstance(each.gives, type)} | {Refusal}, key=lambda v: v.__name__)
+    views = sorted(
+        {each.gives for each in ROUTES if isinstance(each.gives, type)} | {Refusal}, key=lambda v: v.__name__
+    )
     _, schemas = msgspec.json.schema_components(views, ref_template=SCHEMAS)
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
@@ -28,7 +30,7 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Salus validator",
             "version": "1",
-            "description": "Byte strings in JSON are `0x` and hexadecimal. Every refusal is JSON with a code and a reason.",
+            "description": "Byte strings in JSON are `0x` and hexadecimal. A refusal has a code and a reason.",
         },
         "paths": paths,
         "components": {"schemas": {name: _with_bytes(schema) for name, schema in schemas.items()}},
@@ -55,13 +57,16 @@ def _content(route: Route[Any]) -> dict[str, Any]:
     if isinstance(route.gives, type):
         reference = {"$ref": SCHEMAS.format(name=route.gives.__name__)}
         return {JSON: {"schema": reference, "example": json.loads(to_json(SAMPLES[route.gives]))}}
-    return {route.gives: {"schema": _body(route.gives)}}
+    return {route.gives: {"schema": {"type": "object"} if route.gives == JSON else _file(route.gives)}}
 
 
 def _body(media_type: str) -> dict[str, Any]:
-    if media_type in (BINARY, CBOR):
-        return {"type": "string", "contentMediaType": media_type}
-    return {"type": "array", "items": {"type": "string"}} if media_type == JSON else {"type": "string"}
+    hexadecimal = {"type": "string", "pattern": "^(0x)?([0-9a-fA-F]{2})*$"}
+    return {"type": "array", "items": hexadecimal} if media_type == JSON else _file(media_type)
+
+
+def _file(media_type: str) -> dict[str, Any]:
+    return {"type": "string", "contentMediaType": media_type}
 
 
 def _parameter(each: Parameter) -> dict[str, Any]:

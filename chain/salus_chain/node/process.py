@@ -135,7 +135,7 @@ class Node:
 
     async def run(self) -> None:
         """Until `stopping` is set. Raises ConfigError when an address cannot be listened on."""
-        from salus_chain.node.service import serve
+        from salus_chain.node.server import serve
 
         self._fault = asyncio.get_running_loop().create_future()
         try:

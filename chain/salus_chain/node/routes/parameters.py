@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 
 from salus_chain.errors import DecodeError
-from salus_chain.node.web import JSON, Answer, Problem, Request
+from salus_chain.node.web import Answer, Problem, Request
 from salus_chain.views import to_json
 
 

@@ -65,17 +65,19 @@ _SIGNATURE: Final = Parameter(SIGNATURE_HEADER, "64 bytes in hexadecimal.", "hea
 _GONE: Final = {404: "there is no such thing here"}
 
 ROUTES: Final[tuple[Route[Service], ...]] = (
-    Route("GET", "/proofs/settlement", settlement, "That a round was settled.", BINARY, (_TASK, _ROUND), statuses=_GONE),
+    Route(
+        "GET", "/proofs/settlement", settlement, "That a round was settled.", BINARY, (_TASK, _ROUND), statuses=_GONE
+    ),
     Route(
         "GET",
         "/proofs/update",
         update,
-        "That a gateway's own update is in a settlement.",
+        "That a gateway's update is in a settlement.",
         BINARY,
         (_TASK, _ROUND, _GATEWAY),
         statuses=_GONE,
     ),
-    Route("GET", "/proofs/release", release, "That a task's newest release is approved.", BINARY, (_TASK,), statuses=_GONE),
+    Route("GET", "/proofs/release", release, "A newest release's approval.", BINARY, (_TASK,), statuses=_GONE),
     Route(
         "GET", "/proofs/withdrawal", withdrawal, "That a consent was withdrawn.", BINARY, (_CONSENT,), statuses=_GONE
     ),

@@ -193,5 +193,5 @@ ROUTES: Final[tuple[Route[Service], ...]] = (
         (Parameter("consent", "32 bytes in hexadecimal.", "path", required=True, example="ab" * 32),),
         statuses=_GONE,
     ),
-    Route("GET", "/validators", validators, "Who decides, who observes, and the change that is pending.", ValidatorsView),
+    Route("GET", "/validators", validators, "Who decides, who observes, which change is pending.", ValidatorsView),
 )

@@ -8,8 +8,8 @@ from typing import Final
 
 from salus_chain.node.clients import Service
 from salus_chain.node.routes.parameters import view, whole
-from salus_chain.node.web import TEXT, Answer, Parameter, Problem, Request, Route, Stream
-from salus_chain.views import Event, Status, to_json
+from salus_chain.node.web import JSON, TEXT, Answer, Parameter, Problem, Request, Route, Stream
+from salus_chain.views import Event, Health, Status, to_json
 
 EVENT_STREAM: Final = "text/event-stream"
 METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -41,7 +41,7 @@ def _message(event: Event) -> bytes:
 
 
 async def health(service: Service, request: Request) -> Answer:
-    return Answer(b'{"status":"alive"}')
+    return view(Health())
 
 
 async def ready(service: Service, request: Request) -> Answer:
@@ -52,7 +52,7 @@ async def ready(service: Service, request: Request) -> Answer:
 
 
 async def metrics(service: Service, request: Request) -> Answer:
-    return Answer(service.metrics(), METRICS)
+    return Answer(await service.metrics(), METRICS)
 
 
 async def openapi(service: Service, request: Request) -> Answer:
@@ -73,7 +73,7 @@ ROUTES: Final[tuple[Route[Service], ...]] = (
             Parameter(LAST_EVENT_ID, "The id of the event that was read last.", "header", example="12-0"),
         ),
     ),
-    Route("GET", "/health", health, "Whether the process lives.", "application/json"),
+    Route("GET", "/health", health, "Whether the process lives.", Health),
     Route(
         "GET",
         "/ready",
@@ -83,5 +83,5 @@ ROUTES: Final[tuple[Route[Service], ...]] = (
         statuses={503: "it is not, and why"},
     ),
     Route("GET", "/metrics", metrics, "Metrics in Prometheus's text format.", TEXT),
-    Route("GET", "/openapi.json", openapi, "This interface as an OpenAPI 3.1 document.", "application/json"),
+    Route("GET", "/openapi.json", openapi, "This interface as an OpenAPI 3.1 document.", JSON),
 )
