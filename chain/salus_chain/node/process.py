@@ -14,7 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -28,7 +27,7 @@ from salus_chain.keys import PemSigner
 from salus_chain.node import wire
 from salus_chain.node.blobs import Blobs, FolderBlobs, UrlBlobs
 from salus_chain.node.ledger import Identity, Ledger
-from salus_chain.node.peers import Peers, require_loopback
+from salus_chain.node.peers import Peers
 from salus_chain.node.registrar import Registrar
 from salus_chain.node.store import Store
 from salus_chain.node.validator import ValidatorConfig, read_validator
@@ -64,10 +63,10 @@ class Node:
         votes = VoteLog.open(folder / VOTES_FILE)
         timing = core.Timing(config.round_ms, config.round_ms << ROUND_DOUBLINGS)
         self.ledger = Ledger(identity, self.store, votes, self.send, self._set_timer, clock_ms, timing)
-        addresses = [validator.peer for validator in genesis.validators]
+        own = genesis.validators[genesis.keys.index(identity.signer.public_key)]
         rng = Random(os.urandom(16))  # noqa: S311  (spreads reconnections, guards nothing)
-        seat = genesis.keys.index(identity.signer.public_key)
-        self.peers = Peers(genesis.chain_id, seat, addresses, _Seats(self, genesis.keys), rng)
+        self.peers = Peers(genesis.chain_id, identity.signer, config.listen_peer or own.peer, self, rng)
+        self.peers.members(self.ledger.state.members)
         self.fetcher = Fetcher(genesis.chain_id, identity.signer)
         self.clerk = Clerk(self.ledger, blobs, self.fetcher, config.tasks, self.send)
         self.blobs = blobs
@@ -81,7 +80,7 @@ class Node:
 
     def send(self, peer: bytes | None, frame: wire.Frame) -> None:
         """Queue a frame for one peer, or for all."""
-        self.peers.send(None if peer is None else self.genesis.keys.index(peer), frame)
+        self.peers.send(peer, frame)
 
     def received(self, peer: bytes, frame: wire.Frame) -> None:
         match frame:
@@ -96,8 +95,8 @@ class Node:
                     self.send(peer, wire.Get(self.ledger.state.height + 1, self.ledger.round))
             case wire.Body(block):
                 self.ledger.handle(core.ReceivedBody(block))
-            case wire.Tx(data):
-                self.ledger.gossiped(data)
+            case wire.Txs(transactions):
+                self.ledger.gossiped(transactions)
             case wire.Stated():
                 self.clerk.stated(frame)
 
@@ -121,6 +120,7 @@ class Node:
 
     def _advanced(self, state: State) -> None:
         """A block became final: wake whoever waits, and start settling what it closed."""
+        self.peers.members(state.members)
         self.changed.set()
         self.changed = asyncio.Event()
         self._woken.set()
@@ -191,19 +191,6 @@ class Node:
             await asyncio.sleep(REGISTER_S)
 
 
-class _Seats:
-    """Tells a node's peers by key what comes by seat."""
-
-    def __init__(self, node: Node, keys: tuple[bytes, ...]) -> None:
-        self._node, self._keys = node, keys
-
-    def received(self, seat: int, frame: wire.Frame) -> None:
-        self._node.received(self._keys[seat], frame)
-
-    def connected(self, seat: int) -> None:
-        self._node.connected(self._keys[seat])
-
-
 def _cancel_all(prefix: str) -> None:
     for task in asyncio.all_tasks():
         if task.get_name().startswith(prefix):
@@ -218,9 +205,6 @@ def load_node(path: Path) -> Node:
     if signer.public_key not in genesis.keys:
         raise ConfigError(f"{path}: key: {config.key} has no seat in {config.genesis}")
     identity = Identity(config.name, signer)
-    for validator in (each for each in genesis.validators if each.public_key == signer.public_key):
-        require_loopback(urlsplit(validator.url).hostname or "", "HTTP")
-        require_loopback(validator.peer.rpartition(":")[0].strip("[]"), "peer")
     folder = beside(path, config.folder)
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; `salus chain init` makes it")

@@ -90,8 +90,9 @@ class World:
                 ledger.handle(core.Asked(key, height, digest))
             case wire.Body(block):
                 ledger.handle(core.ReceivedBody(block))
-            case wire.Tx(data):
-                ledger.gossiped(data)
+            case wire.Txs(transactions):
+                for data in transactions:
+                    ledger.gossiped((data,))
 
     def elapse(self, duration_ms: int) -> None:
         """Time passes; timers run out in their order, and a tick comes at the end."""
@@ -266,7 +267,7 @@ def test_no_damaged_frame_of_a_peer_stops_a_validator_or_moves_it(tmp_path: Path
     world.deliver()
     stored = world.ledgers[1].store.block(1)
     assert stored is not None
-    frames += [wire.encode_frame(frame) for frame in (Decided(*stored), wire.Tx(b"junk"), wire.Get(1 << 62, 0))]
+    frames += [wire.encode_frame(frame) for frame in (Decided(*stored), wire.Txs((b"junk",)), wire.Get(1 << 62, 0))]
     world.start(0)
     world.wires.clear()
     heard = 0

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from salus_chain.consensus.messages import Decided, Message, Prepared, Type
 from salus_chain.errors import DecodeError
 from salus_chain.node.wire import (
+    PROTOCOL,
     Body,
+    Bye,
     Frame,
     Get,
     Hello,
     Stated,
-    Tx,
+    Txs,
     decode_frame,
     decode_lock,
     encode_frame,
@@ -29,7 +31,8 @@ BLOCK, _ = F.block(F.enrolled(1))
 SEALS = tuple(Seal(seat, bytes([seat]) * 64) for seat in range(3))
 CHANGE = Message(Type.ROUND_CHANGE, 4, 3, H, 2, bytes(64), 1, certificate=SEALS)
 FRAMES: list[Frame] = [
-    Hello(H, 3),
+    Hello(PROTOCOL, H, F.genesis.keys[0]),
+    Bye("why"),
     Message(Type.PROPOSAL, 4, 0, BLOCK.digest, 1, bytes(64), block=BLOCK),
     Message(Type.PROPOSAL, 4, 3, BLOCK.digest, 1, bytes(64), -1, BLOCK, SEALS, (CHANGE.bare,)),
     CHANGE,
@@ -38,7 +41,8 @@ FRAMES: list[Frame] = [
     Get(7, 1),
     Get(7, 1, H),
     Body(BLOCK),
-    Tx(b"bytes"),
+    Txs(()),
+    Txs((b"bytes", b"more")),
     Stated(Settle("fall", 1, H, H, H, H), 2, bytes(64)),
 ]
 
