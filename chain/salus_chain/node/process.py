@@ -59,6 +59,7 @@ class Node:
 
         self.genesis = genesis
         self._config = config
+        self.listen_http = config.listen_http
         self.store = Store.open(folder / DATABASE_FILE, genesis)
         votes = VoteLog.open(folder / VOTES_FILE)
         timing = core.Timing(config.round_ms, config.round_ms << ROUND_DOUBLINGS)

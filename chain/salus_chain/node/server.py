@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import uvicorn
 from salus_chain.errors import ConfigError
 from salus_chain.node.rpc import create_app
 from salus_chain.node.service import NodeService
+from salus_chain.tls import credentials, server_context
 
 if TYPE_CHECKING:
     from salus_chain.node.process import Node
@@ -31,8 +33,8 @@ class _Server(uvicorn.Server):
 
 
 async def serve(node: Node) -> None:
-    """Serve clients at the member's URL until the node stops. Raises ConfigError when the port is taken."""
-    url = urlsplit(node.genesis.validators[node.genesis.keys.index(node.ledger.identity.signer.public_key)].url)
+    """Serve clients until the node stops. Raises ConfigError when the address is wrong or taken."""
+    host, port, tls = _address(node)
     service = NodeService(node)
     config = uvicorn.Config(
         create_app(service, service.meter.refused),
@@ -48,14 +50,37 @@ async def serve(node: Node) -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=1,
     )
+    config.load()
+    if tls:
+        config.ssl = server_context(credentials(node.ledger.identity.signer), None)
     server = _Server(config)
-    with _listen(url.hostname or "", url.port or 80) as listener:
+    with _listen(host, port) as listener:
         running = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
         await node.stopping.wait()
         service.stop()
         node.changed.set()
         server.should_exit = True
         await running
+
+
+def _address(node: Node) -> tuple[str, int, bool]:
+    """Where to listen, and whether by TLS: as its URL says, which `listen_http` may place elsewhere."""
+    member = node.ledger.state.members.get(node.ledger.identity.signer.public_key)
+    url = urlsplit(member.url if member else f"https://{node.listen_http}")
+    tls = url.scheme == "https"
+    if not tls and not _is_loopback(url.hostname or ""):
+        raise ConfigError(f"{url.geturl()}: without TLS on loopback addresses alone; give this validator an https URL")
+    where = urlsplit(f"//{node.listen_http}") if node.listen_http else url
+    if not where.hostname:
+        raise ConfigError("listen_http: not a member yet, so say `host:port` to listen on")
+    return where.hostname, where.port or (443 if tls else 80), tls
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -5,37 +5,42 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from salus_chain.candidates import decode_candidate
 from salus_chain.codec import encode
 from salus_chain.errors import DecodeError, Rejected
-from salus_chain.genesis import Validator, faults, quorum
+from salus_chain.genesis import Validator, quorum
 from salus_chain.keys import verify
 from salus_chain.light.proofs import make_proof
 from salus_chain.node.feed import Feed
-from salus_chain.node.metrics import Metrics, Reading
+from salus_chain.node.metrics import Metrics, Reading, Traffic
 from salus_chain.node.outcomes import Outcomes
+from salus_chain.node.showing import (
+    block_line,
+    consent_view,
+    gateway_view,
+    round_line,
+    round_view,
+    task_view,
+    validators_view,
+)
 from salus_chain.rules.blocks import Block, Certificate
-from salus_chain.rules.state import Release, Round, RoundStatus, State
+from salus_chain.rules.state import RoundStatus, State
 from salus_chain.rules.transactions import CommitRow, Receipt, TxId
 from salus_chain.signing import FETCH_DOMAIN
 from salus_chain.standing import unready, with_report
 from salus_chain.views import (
     Approval,
-    BlockLine,
     BlockList,
     ConsentView,
     Event,
     GatewayView,
-    MemberView,
     Names,
-    ReleaseView,
     ReportRow,
     ReportView,
-    RoundLine,
     RoundList,
     RoundView,
     SeatView,
@@ -161,29 +166,18 @@ class NodeService:
 
     def blocks(self, first: int, limit: int) -> BlockList:
         stored = self._node.store.range(first, limit, LIST_BYTES)
-        lines = tuple(_block_line(block, certificate) for block, certificate in stored)
+        lines = tuple(block_line(block, certificate) for block, certificate in stored)
         return BlockList(self._state.height, lines)
 
     def tasks(self) -> Names:
         return Names(tuple(sorted(self._state.tasks)))
 
     def task(self, task: str) -> TaskView | None:
-        known = self._state.tasks.get(task)
-        if known is None:
-            return None
-        return TaskView(
-            task,
-            known.round,
-            known.model_digest,
-            known.layout_json,
-            known.program_digest,
-            known.sequence,
-            _release_view(known.release),
-        )
+        return task_view(self._state, task)
 
     def round(self, task: str, number: int) -> RoundView | None:
         known = self._node.store.round(task, number)
-        return None if known is None else self._round_view(known)
+        return None if known is None else round_view(known, self._node.blobs.has)
 
     def rounds(self, task: str, limit: int) -> RoundList | None:
         known = self._state.tasks.get(task)
@@ -191,27 +185,7 @@ class NodeService:
             return None
         numbers = range(known.round, max(known.round - limit, 0), -1)
         rounds = (self._node.store.round(task, number) for number in numbers)
-        return RoundList(tuple(_round_line(each) for each in rounds if each is not None))
-
-    def _round_view(self, each: Round) -> RoundView:
-        return RoundView(
-            each.open.task,
-            each.open.round,
-            each.status.value,
-            each.open,
-            each.layout_digest,
-            each.d,
-            each.opened_height,
-            each.closed_height or None,
-            each.settled_height or None,
-            each.model_before,
-            each.model_after or None,
-            each.aggregate_digest or None,
-            {commit.gateway: commit.digest for commit in each.commits},
-            {commit.gateway: commit.weight for commit in each.commits},
-            tuple(commit.digest for commit in each.commits if not self._node.blobs.has(commit.digest)),
-            each.reason,
-        )
+        return RoundList(tuple(round_line(each) for each in rounds if each is not None))
 
     async def report(self, task: str, number: int) -> ReportView | None:
         """Recomputed from the updates' bytes, and kept for who asks next."""
@@ -238,34 +212,13 @@ class NodeService:
         return Names(tuple(sorted(self._state.gateways)))
 
     def gateway(self, gateway: str) -> GatewayView | None:
-        known = self._state.gateways.get(gateway)
-        if known is None:
-            return None
-        return GatewayView(known.id, known.public_key, known.patients, known.revoked)
+        return gateway_view(self._state, gateway)
 
     def consent(self, consent: bytes) -> ConsentView | None:
-        known = self._state.consents.get(consent)
-        return None if known is None else ConsentView(known.consent, known.device, known.validator, known.withdrawn)
+        return consent_view(self._state, consent)
 
     def validators(self) -> ValidatorsView:
-        state = self._state
-        convicted = [key for key, standing in state.standings.items() if standing.convicted_height]
-        return ValidatorsView(
-            state.height,
-            state.roster.sequence,
-            quorum(len(state.validators)),
-            faults(len(state.validators)),
-            tuple(map(self._member, state.seats)),
-            tuple(map(self._member, state.next_seats)),
-            tuple(map(self._member, state.observers)),
-            state.roster.pending,
-            tuple(self._member(state.members.get(key) or _gone(key)) for key in sorted(convicted)),
-        )
-
-    def _member(self, each: Validator) -> MemberView:
-        standing = self._state.standings.get(each.public_key)
-        convicted = standing.convicted_height if standing else 0
-        return MemberView(each.name, each.public_key, each.peer, each.url, convicted)
+        return validators_view(self._state)
 
     async def take_update(self, data: bytes, signature: bytes) -> Receipt:
         return await self._node.clerk.take_update(data, signature)
@@ -341,8 +294,15 @@ class NodeService:
             ledger.round_changes,
             convicted,
             await self._count_blobs(),
+            tuple(self._traffic()),
         )
         return self.meter.text(reading)
+
+    def _traffic(self) -> Iterator[Traffic]:
+        members = self._state.members
+        for key, each in self._node.peers.counters().items():
+            name = members[key].name if key in members else key.hex()[:16]
+            yield Traffic(name, each.frames_in, each.frames_out, each.bytes_in, each.bytes_out)
 
     async def _count_blobs(self) -> int:
         size, counted_s = self._blob_bytes
@@ -354,24 +314,3 @@ class NodeService:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _gone(key: bytes) -> Validator:
-    """A convicted one that is no member any more."""
-    return Validator(key.hex()[:16], key, "", "")
-
-
-def _release_view(release: Release) -> ReleaseView | None:
-    if not release.version:
-        return None
-    return ReleaseView(release.version, release.blob_digest, release.model_sha256, release.settled_model_digest)
-
-
-def _round_line(each: Round) -> RoundLine:
-    body = each.open
-    return RoundLine(body.task, body.round, each.status.value, len(each.commits), each.opened_height, each.reason)
-
-
-def _block_line(block: Block, certificate: Certificate) -> BlockLine:
-    header = block.header
-    return BlockLine(header.height, header.time_ms, header.digest, certificate.round, len(block.transactions))
