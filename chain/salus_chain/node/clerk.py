@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from salus_chain.aggregation.report import Report
 from salus_chain.candidates import Candidate, ModelCandidate, ReleaseCandidate
 from salus_chain.codec import encode
 from salus_chain.errors import DecodeError, Rejected
@@ -58,7 +59,7 @@ class Clerk:
         self._fetcher = fetcher
         self._tasks = tuple(tasks)
         self._send = send
-        self._statements = settler.Statements(ledger.state.genesis)
+        self._statements = settler.Statements(ledger.state.genesis.chain_id, ledger.state.validators)
         self._own: dict[tuple[str, int], wire.Stated] = {}
         self._working: set[tuple[str, int]] = set()
 
@@ -68,6 +69,12 @@ class Clerk:
         closed = [each for each in state.rounds.values() if each.status is RoundStatus.CLOSED]
         keys = {(each.open.task, each.open.round) for each in closed}
         self._own = {key: stated for key, stated in self._own.items() if key in keys}
+        changed = self._statements.follow(state.validators)
+        if self._ledger.seat is None:
+            self._own.clear()
+            return []
+        if changed:
+            self._own = {key: self._sign(stated.statement) for key, stated in self._own.items()}
         fresh = [each for each in closed if (each.open.task, each.open.round) not in self._working]
         self._working |= keys
         return fresh
@@ -77,18 +84,19 @@ class Clerk:
         key = (each.open.task, each.open.round)
         while self._still_closed(each):
             try:
-                outcome = await self.recompute(each)
+                outcome = await self._recompute(each)
+                stated = self._sign(outcome.settle) if outcome else None
             except (DecodeError, Rejected) as error:
                 log.error("round cannot be settled", task=key[0], round=key[1], reason=str(error))
                 return
-            if outcome is None:
+            if outcome is None or stated is None:
                 await asyncio.sleep(RETRY_S)
                 continue
             await asyncio.to_thread(self._blobs.put, outcome.model)
-            self._own[key] = self._sign(outcome.settle)
+            self._own[key] = stated
             clipped = [row.gateway for row in outcome.report.rows if row.clipped]
             log.info("recomputed", task=key[0], round=key[1], updates=len(outcome.report.rows), clipped=clipped)
-            self.stated(self._own[key])
+            self.stated(stated)
             self.remind()
             return
 
@@ -100,7 +108,10 @@ class Clerk:
     def stated(self, frame: wire.Stated) -> None:
         """Take a validator's signature; with a quorum, submit the settlement."""
         statement = frame.statement
-        if not isinstance(statement, Settle) or not self._statements.add(statement, frame.seat, frame.signature):
+        state = self._ledger.state
+        if not isinstance(statement, Settle):
+            return
+        if not self._statements.add(state, statement, frame.seat, frame.signature):
             return
         own = self._own.get((statement.task, statement.round))
         if own is not None and own.statement != statement:
@@ -109,16 +120,16 @@ class Clerk:
 
     def submit_settlements(self) -> None:
         """Submit what has a quorum; a second one of the same round is refused, harmlessly."""
-        genesis = self._ledger.state.genesis
-        wanted = quorum(len(genesis.keys))
-        for statement, seats in list(self._statements.votes.items()):
-            each = self._ledger.state.rounds.get(statement.task)
-            ready = each is not None and each.open.round == statement.round and each.status is RoundStatus.CLOSED
-            if ready and len(seats) >= wanted:
-                try:
-                    self._ledger.submit(quorum_transaction(genesis.chain_id, statement, seats, wanted))
-                except Rejected as error:
-                    log.debug("settlement refused", code=error.code)
+        state = self._ledger.state
+        wanted = quorum(len(state.validators))
+        for each in list(state.rounds.values()):
+            agreed = self._statements.agreed((each.open.task, each.open.round), wanted)
+            if agreed is None or each.status is not RoundStatus.CLOSED:
+                continue
+            try:
+                self._ledger.submit(quorum_transaction(state.genesis.chain_id, *agreed, wanted))
+            except Rejected as error:
+                log.debug("settlement refused", code=error.code)
 
     async def take_update(self, data: bytes, signature: bytes) -> Receipt:
         """Store a gateway's update of the open round and give a receipt.
@@ -140,7 +151,7 @@ class Clerk:
             )
         self._ledger.store.add_upload(header.task, header.round, gateway.id, digest)
         await asyncio.to_thread(self._blobs.put, data)
-        return sign_receipt(state.genesis.chain_id, self._ledger.identity.signer, digest)
+        return sign_receipt(self._ledger.identity.signer, header, digest)
 
     async def approve(self, candidate: Candidate) -> Approval:
         """Examine a candidate, keep its bytes, and sign the statement that a quorum may make of it."""
@@ -179,22 +190,30 @@ class Clerk:
             await asyncio.to_thread(self._blobs.put, data)
         return data
 
-    async def recompute(self, each: Round) -> settler.Recomputed | None:
+    async def report(self, each: Round) -> Report | None:
+        """What became of each update of a round, and what it contributed; None while bytes are missing."""
+        updates = await self._updates(each)
+        return await asyncio.to_thread(settler.explained, each, updates) if updates else None
+
+    async def _recompute(self, each: Round) -> settler.Recomputed | None:
         """None while bytes are missing that no validator gives."""
-        model = await self.blob(each.model_before)
+        model, updates = await self.blob(each.model_before), await self._updates(each)
+        if model is None or updates is None:
+            return None
+        task = self._ledger.state.tasks[each.open.task]
+        return await asyncio.to_thread(settler.recompute, task, each, model, updates)
+
+    async def _updates(self, each: Round) -> dict[UpdateDigest, bytes] | None:
         updates: dict[UpdateDigest, bytes] = {}
         members = self._ledger.state.members
         for commit in each.commits:
             data = await self.blob(commit.digest, [members[key].url for key in commit.holders if key in members])
             if data is not None:
                 updates[UpdateDigest(commit.digest)] = data
-        lacking = settler.missing(each, tuple(updates))
-        if model is None or lacking:
-            digests = [digest.hex()[:16] for digest in lacking]
-            log.warning("bytes missing", task=each.open.task, round=each.open.round, updates=digests)
-            return None
-        task = self._ledger.state.tasks[each.open.task]
-        return await asyncio.to_thread(settler.recompute, task, each, model, updates)
+        lacking = [digest.hex()[:16] for digest in settler.missing(each, tuple(updates))]
+        if lacking:
+            log.warning("bytes missing", task=each.open.task, round=each.open.round, updates=lacking)
+        return None if lacking else updates
 
     def _still_closed(self, each: Round) -> bool:
         now = self._ledger.state.rounds.get(each.open.task)

@@ -20,6 +20,7 @@ from salus_chain.consensus.messages import Council, Decided, Message
 from salus_chain.errors import ChainError, DecodeError, Rejected
 from salus_chain.keys import Signer, verify
 from salus_chain.node import wire
+from salus_chain.node.accusations import Accusations
 from salus_chain.node.mempool import Mempool
 from salus_chain.node.store import Store
 from salus_chain.node.votes import Slot, VoteLog
@@ -82,6 +83,7 @@ class Ledger:
         self.standings: dict[bytes, Standing] = {}  # by peer
         self.started_ms = now_ms()  # when the height that is being decided began here
         self.round_changes = 0
+        self.accusations = Accusations()
         self._votes = votes
         self._send = send
         self._set_timer = set_timer
@@ -173,8 +175,21 @@ class Ledger:
         """Tell consensus when something belongs into a block."""
         if self._running or self._consensus.round > 0:
             return
+        for evidence in self.accusations.due(self.state):
+            self._hand_in(evidence)
         if self.mempool.waiting or is_due(self.state, self._now_ms()):
             self.handle(core.Work())
+
+    def _hand_in(self, data: bytes) -> None:
+        tx = read_transaction(data)
+        if tx.id in self.mempool:
+            return
+        try:
+            self.mempool.add(tx, self._now_ms())
+        except Rejected as error:  # such as another change of seats that takes effect first
+            log.debug("evidence waits", code=error.code)
+        else:
+            self._send(None, wire.Txs((data,)))
 
     def handle(self, event: core.Event) -> None:
         """Run an event and all that follows from it."""
@@ -226,8 +241,9 @@ class Ledger:
                 self._outbox.append((peer, wire.Get(height, self._consensus.round, digest)))
             case core.Timer():
                 self._set_timer(effect)
-            case core.Accuse(key, first, _):
-                log.error("equivocation", validator=key.hex()[:16], height=first.height, round=first.round)
+            case core.Accuse(key, first, second):
+                council = self._consensus.council if first.height == self._consensus.height else self._consensus.later
+                self.accusations.add(council.chain_id, council.hash, key, first, second)
 
     def _build(self, round_: int) -> None:
         """A block of what waits; in round 0 none when there is nothing to do."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from salus_chain.candidates import decode_candidate
 from salus_chain.codec import encode
-from salus_chain.errors import DecodeError, Rejected
+from salus_chain.errors import Rejected
 from salus_chain.genesis import Validator, quorum
 from salus_chain.keys import verify
 from salus_chain.light.proofs import make_proof
@@ -22,6 +22,7 @@ from salus_chain.node.showing import (
     block_line,
     consent_view,
     gateway_view,
+    report_view,
     round_line,
     round_view,
     task_view,
@@ -39,7 +40,6 @@ from salus_chain.views import (
     Event,
     GatewayView,
     Names,
-    ReportRow,
     ReportView,
     RoundList,
     RoundView,
@@ -193,17 +193,10 @@ class NodeService:
         if each is None or each.status not in (RoundStatus.CLOSED, RoundStatus.SETTLED):
             return None
         if key not in self._reports:
-            try:
-                outcome = await self._node.clerk.recompute(each)
-            except DecodeError:
+            made = await self._node.clerk.report(each)
+            if made is None:
                 return None
-            if outcome is None:
-                return None
-            rows = tuple(
-                ReportRow(row.gateway, row.weight, -1, row.norm, "clipped" if row.clipped else "counted", 0, None, None)
-                for row in outcome.report.rows
-            )
-            self._reports[key] = ReportView(task, number, each.open.rule, outcome.report.total_weight, rows)
+            self._reports[key] = report_view(each, made)
             while len(self._reports) > KEPT_REPORTS:
                 self._reports.popitem(last=False)
         return self._reports[key]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from salus_chain.aggregation.report import Report, Row
 from salus_chain.genesis import Validator, faults, quorum
 from salus_chain.rules.blocks import Block, Certificate
 from salus_chain.rules.state import Release, Round, State
@@ -13,6 +14,8 @@ from salus_chain.views import (
     GatewayView,
     MemberView,
     ReleaseView,
+    ReportRow,
+    ReportView,
     RoundLine,
     RoundView,
     TaskView,
@@ -60,6 +63,26 @@ def round_view(each: Round, has: Callable[[bytes], bool]) -> RoundView:
         {commit.gateway: commit.weight for commit in each.commits},
         tuple(commit.digest for commit in each.commits if not has(commit.digest)),
         each.reason,
+    )
+
+
+def report_view(each: Round, report: Report) -> ReportView:
+    return ReportView(
+        each.open.task, each.open.round, each.open.rule, report.total_weight, tuple(map(_report_row, report.rows))
+    )
+
+
+def _report_row(row: Row) -> ReportRow:
+    known = row.contribution
+    return ReportRow(
+        row.gateway,
+        row.weight,
+        row.score,
+        row.norm,
+        row.outcome.value,
+        row.detail,
+        known.influence if known else None,
+        known.alignment if known else None,
     )
 
 

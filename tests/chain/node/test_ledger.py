@@ -10,13 +10,15 @@ from random import Random
 import pytest
 
 from salus_chain.consensus import core
-from salus_chain.consensus.messages import Decided, Message, Type
+from salus_chain.consensus.messages import Council, Decided, Message, Type
 from salus_chain.errors import DecodeError, Rejected
 from salus_chain.founding import DATABASE_FILE, VOTES_FILE, prepare_folder
+from salus_chain.keys import verify
 from salus_chain.node import wire
 from salus_chain.node.ledger import Identity, Ledger
 from salus_chain.node.store import Store
 from salus_chain.node.votes import VoteLog
+from salus_chain.rules.blocks import VOTE_DOMAIN
 from salus_chain.rules.state import RoundStatus, state_root
 from salus_chain.rules.transactions import ApproveModel, Consent
 from tests.chain.federation import (
@@ -206,6 +208,26 @@ def test_locks_and_bodies_survive_the_end_of_all_validators(tmp_path: Path) -> N
     world.elapse(20_000)
     assert isinstance(proposal, Message)
     assert world.heights() == [1] * 3 and world.ledgers[0].state.parent == proposal.digest
+
+
+def test_a_validator_that_signs_two_votes_in_one_slot_loses_its_seat_and_the_chain_goes_on(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    liar = world.f.validators[3]
+    council = Council.of(world.f.genesis.chain_id, world.f.genesis.keys, verify)
+    for digest in (bytes([1]) * 32, bytes([2]) * 32):
+        signature = liar.sign(VOTE_DOMAIN, council.covered(Type.PREPARE, 1, 0, digest))
+        world.hand_over(3, 0, Message(Type.PREPARE, 1, 0, digest, 3, signature))
+    world.elapse(100)
+    world.elapse(100)
+    for seat, ledger in world.ledgers.items():
+        assert (
+            liar.public_key not in ledger.state.validators and ledger.state.standings[liar.public_key].convicted_height
+        )
+        assert (ledger.seat is None) == (seat == 3)
+    before = world.heights()[0]
+    world.ledgers[0].submit(consent(world, 1))
+    world.deliver()
+    assert world.heights() == [before + 1] * 4  # the one without a seat goes on listening
 
 
 @pytest.mark.parametrize("dead", [1, 2, 3])

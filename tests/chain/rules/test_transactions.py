@@ -44,6 +44,7 @@ from salus_chain.rules.transactions import (
     read_transaction,
     sign_transaction,
 )
+from salus_chain.updates import UpdateHeader
 from tests.chain.federation import signer
 
 CHAIN, H = bytes([5]) * 32, bytes([6]) * 32
@@ -55,7 +56,7 @@ ALONE: list[Body] = [
     Withdraw(H),
     OpenRound("fall", 4, "feature", H, CHAIN, ("a/b", "c"), "fedrep", (("mu", -3),), "mean", 9, 3, 5, 10, 20),
     Attest("gateway-1", 700, H),
-    Commit("fall", 4, "gateway-1", H, CHAIN, 2, 7, H, (Receipt(KEY, bytes(64)),)),
+    Commit(UpdateHeader(CHAIN, "fall", 4, "gateway-1", H, CHAIN, 2, 7), H, (Receipt(KEY, bytes(64)),)),
 ]
 TOGETHER: list[Statement] = [
     Settle("fall", 4, H, CHAIN, H, CHAIN),

@@ -19,8 +19,51 @@ CommitRow: TypeAlias = tuple[str, bytes, int, int]  # gateway, update digest, we
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateHeader:
+    """What an update is of.
+
+    `weight` counts the gateway's patients that took part; `d` is the body's length.
+    """
+
+    chain_id: bytes
+    task: str
+    round: int
+    gateway: str
+    base_model_digest: bytes
+    layout_digest: bytes
+    weight: int
+    d: int
+
+    def value(self) -> Value:
+        return (
+            self.chain_id,
+            self.task.encode(),
+            self.round,
+            self.gateway.encode(),
+            self.base_model_digest,
+            self.layout_digest,
+            self.weight,
+            self.d,
+        )
+
+    @classmethod
+    def read(cls, value: Value) -> UpdateHeader:
+        f = fields(value, 8, "update header")
+        return cls(
+            octets(f[0], "chain_id", 32),
+            identifier(f[1], "task"),
+            integer(f[2], "round"),
+            identifier(f[3], "gateway"),
+            octets(f[4], "base_model_digest", 32),
+            octets(f[5], "layout_digest", 32),
+            integer(f[6], "weight"),
+            integer(f[7], "d"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
-    """A validator's signature that it stores, durably, the bytes of an update."""
+    """A validator's signature that it stores an update, durably, and checked its header."""
 
     public_key: bytes
     signature: bytes
@@ -38,42 +81,32 @@ class Receipt:
 class Commit:
     """A gateway commits to its update of a round: the update's header, its digest, and who stores it."""
 
-    task: str
-    round: int
-    gateway: str
-    base_model_digest: bytes
-    layout_digest: bytes
-    weight: int
-    d: int
+    header: UpdateHeader
     digest: bytes
     receipts: tuple[Receipt, ...]
 
+    @property
+    def task(self) -> str:
+        return self.header.task
+
+    @property
+    def round(self) -> int:
+        return self.header.round
+
+    @property
+    def gateway(self) -> str:
+        return self.header.gateway
+
     def value(self) -> Value:
-        return (
-            self.task.encode(),
-            self.round,
-            self.gateway.encode(),
-            self.base_model_digest,
-            self.layout_digest,
-            self.weight,
-            self.d,
-            self.digest,
-            tuple(receipt.value() for receipt in self.receipts),
-        )
+        return (self.header.value(), self.digest, tuple(receipt.value() for receipt in self.receipts))
 
     @classmethod
     def read(cls, value: Value) -> Commit:
-        f = fields(value, 9, "commit")
+        header, digest, receipts = fields(value, 3, "commit")
         return cls(
-            task=identifier(f[0], "task"),
-            round=integer(f[1], "round"),
-            gateway=identifier(f[2], "gateway"),
-            base_model_digest=octets(f[3], "base_model_digest", 32),
-            layout_digest=octets(f[4], "layout_digest", 32),
-            weight=integer(f[5], "weight"),
-            d=integer(f[6], "d"),
-            digest=octets(f[7], "digest", 32),
-            receipts=items(f[8], Receipt.read, "receipts", 256),
+            UpdateHeader.read(header),
+            octets(digest, "digest", 32),
+            items(receipts, Receipt.read, "receipts", 256),
         )
 
 
@@ -83,10 +116,10 @@ def commit_set_root(rows: Iterable[CommitRow]) -> bytes:
     return merkle.root([encode(leaf) for leaf in leaves])
 
 
-def receipt_bytes(chain_id: bytes, digest: bytes) -> bytes:
-    """What a validator signs, under RECEIPT_DOMAIN, to say that it stores the bytes of this digest."""
-    return encode((chain_id, digest))
+def receipt_bytes(header: UpdateHeader, digest: bytes) -> bytes:
+    """What a validator signs, under RECEIPT_DOMAIN: it stores the bytes of this digest, and this is their header."""
+    return encode((header.value(), digest))
 
 
-def sign_receipt(chain_id: bytes, signer: Signer, digest: bytes) -> Receipt:
-    return Receipt(signer.public_key, signer.sign(RECEIPT_DOMAIN, receipt_bytes(chain_id, digest)))
+def sign_receipt(signer: Signer, header: UpdateHeader, digest: bytes) -> Receipt:
+    return Receipt(signer.public_key, signer.sign(RECEIPT_DOMAIN, receipt_bytes(header, digest)))
