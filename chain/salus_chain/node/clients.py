@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
+from salus_chain.inspection import (
+    BlockList,
+    ConsentView,
+    Event,
+    Names,
+    ReportView,
+    RoundList,
+    Submitted,
+    ValidatorsView,
+)
 from salus_chain.rules.blocks import Block, Certificate
 from salus_chain.rules.transactions import Receipt
 from salus_chain.views import (
     Approval,
-    BlockList,
-    ConsentView,
-    Event,
     GatewayView,
-    Names,
-    ReportView,
-    RoundList,
     RoundView,
     Status,
-    Submitted,
     TaskView,
     TxStatus,
-    ValidatorsView,
 )
 
 

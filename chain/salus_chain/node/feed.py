@@ -7,6 +7,9 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from salus_chain.inspection import (
+    Event,
+)
 from salus_chain.node.store import Store
 from salus_chain.rules.blocks import Block
 from salus_chain.rules.state import RoundStatus, State
@@ -19,7 +22,6 @@ from salus_chain.rules.transactions import (
     Transaction,
     read_transaction,
 )
-from salus_chain.views import Event
 
 KEPT_BLOCKS: Final = 256  # whose events are kept for many readers
 READ_BLOCKS: Final = 64  # in one go

@@ -6,33 +6,35 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from salus_chain.rules.transactions import OpenRound
-from salus_chain.standing import with_report
-from salus_chain.views import (
-    Approval,
+from salus_chain.inspection import (
     Batch,
     BlockLine,
     BlockList,
     BlockView,
     ConsentView,
-    GatewayView,
     Health,
     MemberView,
     Names,
-    Refusal,
-    ReleaseView,
     ReportRow,
     ReportView,
     RoundLine,
     RoundList,
+    Submitted,
+    TxView,
+    ValidatorsView,
+)
+from salus_chain.rules.transactions import OpenRound
+from salus_chain.standing import with_report
+from salus_chain.views import (
+    Approval,
+    GatewayView,
+    Refusal,
+    ReleaseView,
     RoundView,
     SeatView,
     Status,
-    Submitted,
     TaskView,
     TxStatus,
-    TxView,
-    ValidatorsView,
 )
 
 _MS: Final = 1_767_225_600_000

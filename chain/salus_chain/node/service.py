@@ -13,6 +13,16 @@ from salus_chain.candidates import decode_candidate
 from salus_chain.codec import encode
 from salus_chain.errors import Rejected
 from salus_chain.genesis import Validator, quorum
+from salus_chain.inspection import (
+    BlockList,
+    ConsentView,
+    Event,
+    Names,
+    ReportView,
+    RoundList,
+    Submitted,
+    ValidatorsView,
+)
 from salus_chain.keys import verify
 from salus_chain.light.proofs import make_proof
 from salus_chain.node.feed import Feed
@@ -35,20 +45,12 @@ from salus_chain.signing import FETCH_DOMAIN
 from salus_chain.standing import unready, with_report
 from salus_chain.views import (
     Approval,
-    BlockList,
-    ConsentView,
-    Event,
     GatewayView,
-    Names,
-    ReportView,
-    RoundList,
     RoundView,
     SeatView,
     Status,
-    Submitted,
     TaskView,
     TxStatus,
-    ValidatorsView,
 )
 
 if TYPE_CHECKING:

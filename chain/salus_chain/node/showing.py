@@ -6,20 +6,22 @@ from collections.abc import Callable
 
 from salus_chain.aggregation.report import Report, Row
 from salus_chain.genesis import Validator, faults, quorum
-from salus_chain.rules.blocks import Block, Certificate
-from salus_chain.rules.state import Release, Round, State
-from salus_chain.views import (
+from salus_chain.inspection import (
     BlockLine,
     ConsentView,
-    GatewayView,
     MemberView,
-    ReleaseView,
     ReportRow,
     ReportView,
     RoundLine,
+    ValidatorsView,
+)
+from salus_chain.rules.blocks import Block, Certificate
+from salus_chain.rules.state import Release, Round, State
+from salus_chain.views import (
+    GatewayView,
+    ReleaseView,
     RoundView,
     TaskView,
-    ValidatorsView,
 )
 
 

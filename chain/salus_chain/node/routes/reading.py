@@ -6,6 +6,16 @@ from dataclasses import asdict
 from typing import Final
 
 from salus_chain.codec import encode
+from salus_chain.inspection import (
+    BlockList,
+    BlockView,
+    ConsentView,
+    Names,
+    ReportView,
+    RoundList,
+    TxView,
+    ValidatorsView,
+)
 from salus_chain.node.clients import Service
 from salus_chain.node.routes.parameters import found, octets, seconds, text, view, whole
 from salus_chain.node.routes.submitting import MAX_WAIT_S, PATIENCE_S
@@ -13,18 +23,10 @@ from salus_chain.node.web import CBOR, Answer, Parameter, Problem, Request, Rout
 from salus_chain.rules.blocks import Block, Certificate
 from salus_chain.rules.transactions import read_transaction
 from salus_chain.views import (
-    BlockList,
-    BlockView,
-    ConsentView,
     GatewayView,
-    Names,
-    ReportView,
-    RoundList,
     RoundView,
     Status,
     TaskView,
-    TxView,
-    ValidatorsView,
 )
 
 MAX_LIMIT: Final = 100

@@ -8,12 +8,17 @@ import msgspec
 
 from salus_chain.codec import decode, items, octets
 from salus_chain.errors import DecodeError
+from salus_chain.inspection import (
+    Batch,
+)
 from salus_chain.node.clients import Service
 from salus_chain.node.routes import parameters
 from salus_chain.node.routes.parameters import seconds, view
 from salus_chain.node.web import BINARY, CBOR, JSON, TEXT, Answer, Parameter, Request, Route
 from salus_chain.rules.transactions import MAX_TX_BYTES
-from salus_chain.views import Batch, TxStatus
+from salus_chain.views import (
+    TxStatus,
+)
 
 MAX_WAIT_S: Final = 30.0
 MAX_BATCH: Final = 5_000

@@ -6,10 +6,17 @@ import json
 from collections.abc import AsyncIterator
 from typing import Final
 
+from salus_chain.inspection import (
+    Event,
+    Health,
+)
 from salus_chain.node.clients import Service
 from salus_chain.node.routes.parameters import view, whole
 from salus_chain.node.web import JSON, TEXT, Answer, Parameter, Problem, Request, Route, Stream
-from salus_chain.views import Event, Health, Status, to_json
+from salus_chain.views import (
+    Status,
+    to_json,
+)
 
 EVENT_STREAM: Final = "text/event-stream"
 METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
