@@ -13,7 +13,7 @@ from salus_chain.genesis import read_genesis, write_genesis
 from salus_chain.node.process import load_node
 from salus_chain.node.validator import GatewaySeat, ValidatorConfig, read_validator, write_validator
 from tests.chain.federation import signer
-from tests.chain.light.test_proofs import PROOF, F
+from tests.chain.light.trail import PROOF, F
 from tests.chain.ports import free_ports
 
 RUN = CliRunner()

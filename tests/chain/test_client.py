@@ -25,7 +25,7 @@ from salus_chain.rules.transactions import (
 from salus_chain.updates import decode_update, update_digest
 from salus_chain.views import Approval, Status, TxStatus, to_json
 from tests.chain.federation import LAYOUT, MODEL, MODEL_DIGEST, PROGRAM, TASK, federation, model_values, signer
-from tests.chain.light.test_proofs import PROOF
+from tests.chain.light.trail import PROOF
 
 F = federation()
 UPDATE = F.update(F.opened(F.enrolled()), 0)
