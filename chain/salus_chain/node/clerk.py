@@ -107,7 +107,10 @@ class Clerk:
     def stated(self, frame: wire.Stated) -> None:
         """Take a validator's signature; with a quorum, submit the settlement."""
         statement = frame.statement
-        if not isinstance(statement, Settle) or not self._statements.add(statement, frame.seat, frame.signature):
+        state = self._ledger.state
+        if not isinstance(statement, Settle):
+            return
+        if not self._statements.add(state, statement, frame.seat, frame.signature):
             return
         own = self._own.get((statement.task, statement.round))
         if own is not None and own.statement != statement:
@@ -118,14 +121,14 @@ class Clerk:
         """Submit what has a quorum; a second one of the same round is refused, harmlessly."""
         state = self._ledger.state
         wanted = quorum(len(state.validators))
-        for statement, seats in list(self._statements.votes.items()):
-            each = state.rounds.get(statement.task)
-            ready = each is not None and each.open.round == statement.round and each.status is RoundStatus.CLOSED
-            if ready and len(seats) >= wanted:
-                try:
-                    self._ledger.submit(quorum_transaction(state.genesis.chain_id, statement, seats, wanted))
-                except Rejected as error:
-                    log.debug("settlement refused", code=error.code)
+        for each in list(state.rounds.values()):
+            agreed = self._statements.agreed((each.open.task, each.open.round), wanted)
+            if agreed is None or each.status is not RoundStatus.CLOSED:
+                continue
+            try:
+                self._ledger.submit(quorum_transaction(state.genesis.chain_id, *agreed, wanted))
+            except Rejected as error:
+                log.debug("settlement refused", code=error.code)
 
     async def take_update(self, data: bytes, signature: bytes) -> Receipt:
         """Store a gateway's update of the open round and give a receipt.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import replace
 
-from salus_chain.aggregation.aggregate import MAX_NORM_BOUND, RULES
+from salus_chain.aggregation.registry import RULES, check_parameters, counted
+from salus_chain.aggregation.rule import MAX_NORM_BOUND
 from salus_chain.errors import Rejected
 from salus_chain.genesis import faults
 from salus_chain.keys import verify
@@ -32,16 +33,20 @@ def advance(state: State) -> State:
 
 def _advance(each: Round, state: State) -> Round:
     if each.status is RoundStatus.OPEN and state.time_ms >= each.open.deadline_ms:
-        enough = len(each.commits) >= each.open.min_updates
-        each = replace(
-            each,
-            status=RoundStatus.CLOSED if enough else RoundStatus.EXPIRED,
-            closed_height=state.height,
-            reason="" if enough else "too_few_updates",
-        )
+        reason = _lack(each)
+        status = RoundStatus.EXPIRED if reason else RoundStatus.CLOSED
+        each = replace(each, status=status, closed_height=state.height, reason=reason)
     if each.status is RoundStatus.CLOSED and state.time_ms >= each.open.settle_deadline_ms:
         each = replace(each, status=RoundStatus.EXPIRED, reason="not_settled")
     return each
+
+
+def _lack(each: Round) -> str:
+    """Why a round that is due cannot be settled: too few updates, or too few that its rule takes into account."""
+    if len(each.commits) < each.open.min_updates:
+        return "too_few_updates"
+    taken = counted(each.open.rule, (commit.score for commit in each.commits))
+    return "too_few_for_rule" if taken < each.open.min_updates else ""
 
 
 def next_due_ms(state: State) -> int | None:
@@ -88,6 +93,7 @@ def _check_policy(state: State, body: OpenRound) -> None:
     for code, breaks in wrong.items():
         if breaks:
             raise Rejected(code, f"task {body.task}, round {body.round}: outside the genesis policy {policy}")
+    check_parameters(body.rule, body.norm_bound, body.parameters, body.min_updates, policy.min_updates)
 
 
 def _shared_size(task: Task, body: OpenRound) -> int:
