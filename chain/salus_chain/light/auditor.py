@@ -18,6 +18,7 @@ from salus_chain.errors import ConfigError, ProofError
 from salus_chain.genesis import Genesis, read_genesis
 from salus_chain.light.council import Checkpoint
 from salus_chain.light.proofs import Proven, check_proof
+from salus_chain.rules.roster import Roster
 from salus_chain.rules.transactions import ApproveModel, ApproveRelease, Settle, Withdraw
 
 
@@ -50,7 +51,7 @@ def audit(
 
 def tell(proven: Proven) -> list[str]:
     """What a proof that holds says, in lines."""
-    body, height = proven.transaction.body, proven.height
+    body, height = proven.body, proven.height
     match body:
         case Settle(task=task, round=number):
             lines = [f"content: task {task}, round {number}, settled at height {height}"]
@@ -76,7 +77,14 @@ def tell(proven: Proven) -> list[str]:
         case Withdraw(consent=consent):
             still = f", and so it was after block {proven.still_height}" if proven.still_height else ""
             return [f"content: consent {consent.hex()} is withdrawn since height {height}{still}"]
-    raise ProofError(f"content: a {proven.transaction.kind.name.lower()} proves nothing here")
+        case Roster():
+            lines = [f"content: who takes part after block {height}"]
+            seats = [each.public_key for each in body.seats]
+            for each in body.members:
+                place = f"seat {seats.index(each.public_key)}" if each.public_key in seats else "observer"
+                lines.append(f"  {place}: {each.name} {each.public_key.hex()} {each.url}")
+            return [*lines, *(f"  coordinator: {key.hex()}" for key in body.coordinators)]
+    raise ProofError(f"content: a {type(body).__name__} proves nothing here")
 
 
 def audit_files(

@@ -19,10 +19,12 @@ from salus_chain.light.council import Change, Checkpoint, Say, Verify, Witness, 
 from salus_chain.light.pieces import Inclusion, StateEntry
 from salus_chain.rules.blocks import Block, Certificate
 from salus_chain.rules.entries import ConsentEntry
+from salus_chain.rules.roster import Roster
 from salus_chain.rules.transactions import (
     NO_SCORE,
     ApproveModel,
     ApproveRelease,
+    Body,
     Commit,
     CommitRow,
     Settle,
@@ -44,6 +46,7 @@ class ProofKind(StrEnum):
     RELEASE = "release"  # a quorum approved a release
     WITHDRAWAL = "withdrawal"  # a consent was withdrawn, and maybe that it still is in a later state
     MODEL = "model"  # a quorum approved a task's model
+    MEMBERS = "members"  # who takes part after a block: members, seats and coordinators, from the state
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +104,15 @@ class Proof:
 class Proven:
     """What a proof that holds says.
 
-    `transaction` is the one it is about, at `height`; `commit` is an update's; `still_height` is that of the
-    state in which a withdrawal still stands, 0 when that is not part of the proof. With `checkpoint` a later proof
-    may be checked from here.
+    `body` is the transaction's that it is about, final at `height`, or who takes part after that block; `commit` is
+    an update's; `still_height` is that of the state in which a withdrawal still stands, 0 when that is not part of
+    the proof. With `checkpoint` a later proof may be checked from here.
     """
 
     kind: ProofKind
     height: int
     time_ms: int
-    transaction: Transaction
+    body: Body | Roster
     commits: tuple[CommitRow, ...]
     commit: Commit | None
     still_height: int
@@ -155,10 +158,14 @@ def check_proof(
     say(f"format: canonical bytes of a proof of a {proof.kind}")
     say(f"chain: {genesis.federation}, {genesis.chain_id.hex()[:16]}, {len(genesis.validators)} validators at first")
     transactions, at = _check_pieces(Witness(genesis, verify), proof, checkpoint or genesis_checkpoint(genesis), say)
+    if proof.kind is ProofKind.MEMBERS:
+        roster, header = _check_members(proof, say), proof.entries[0].header
+        return Proven(proof.kind, header.height, header.time_ms, roster, (), None, 0, at)
     commit = _check_content(proof, transactions, say)
     header = proof.inclusions[-1].header
     still_height = proof.entries[0].header.height if proof.entries else 0
-    return Proven(proof.kind, header.height, header.time_ms, transactions[-1], proof.commits, commit, still_height, at)
+    body = transactions[-1].body
+    return Proven(proof.kind, header.height, header.time_ms, body, proof.commits, commit, still_height, at)
 
 
 def _check_pieces(witness: Witness, proof: Proof, at: Checkpoint, say: Say) -> tuple[list[Transaction], Checkpoint]:
@@ -206,6 +213,17 @@ def _check_content(proof: Proof, transactions: Sequence[Transaction], say: Say) 
     return None
 
 
+def _check_members(proof: Proof, say: Say) -> Roster:
+    if len(proof.entries) != 1 or proof.inclusions or proof.commits or proof.entries[0].key != ROSTER_KEY:
+        raise ProofError("content: a proof of the members is their entry of the state, and nothing else")
+    try:
+        roster = Roster.read(decode(proof.entries[0].entry))
+    except DecodeError as error:
+        raise ProofError(f"state: {error}") from None
+    say(f"members: {len(roster.members)}, of whom {len(roster.validators)} are validators")
+    return roster
+
+
 def _check_commits(proof: Proof, settle: Settle, say: Say) -> None:
     if list(proof.commits) != sorted(proof.commits) or commit_set_root(proof.commits) != settle.commits_root:
         raise ProofError("commits: the updates listed are not those that were settled")
@@ -231,6 +249,9 @@ def _check_still_withdrawn(proof: Proof, consent: bytes, say: Say) -> None:
         if piece.key != consent_key(consent) or entry.consent != consent or not entry.withdrawn:
             raise ProofError("state: the entry does not say that this consent is withdrawn")
         say(f"state: after block {piece.header.height} the consent is still withdrawn")
+
+
+ROSTER_KEY: Final = encode((b"roster", b""))  # see `state.entry_key`
 
 
 def consent_key(consent: bytes) -> bytes:

@@ -8,7 +8,7 @@ from hashlib import sha256
 from salus_chain import trie
 from salus_chain.light.council import Change
 from salus_chain.light.pieces import Inclusion, StateEntry
-from salus_chain.light.proofs import Proof, ProofKind, consent_key
+from salus_chain.light.proofs import ROSTER_KEY, Proof, ProofKind, consent_key
 from salus_chain.node.store import Place, Store
 from salus_chain.rules.state import State, entry_value
 from salus_chain.rules.transactions import CommitRow, Kind
@@ -43,14 +43,23 @@ class Prover:
     def withdrawal(self, consent: bytes) -> bytes | None:
         """That a consent was withdrawn, and still is in the state after the last block."""
         place, state = self._store.marked(Kind.WITHDRAW, consent.hex()), self._state()
-        stored = self._store.block(state.height)
-        if place is None or stored is None:
+        if place is None:
             return None
-        block, certificate = stored
-        key, entry = consent_key(consent), entry_value(state.consents[consent])
-        path = trie.prove(state.tree, sha256(key).digest()).siblings
-        still = StateEntry(block.header, certificate, key, entry, path)
+        still = self._entry(state, consent_key(consent), entry_value(state.consents[consent]))
         return self._proof(ProofKind.WITHDRAWAL, [place], entries=(still,))
+
+    def members(self) -> bytes | None:
+        """Who takes part after the last block."""
+        state = self._state()
+        if not state.height:
+            return None
+        return self._proof(ProofKind.MEMBERS, [], entries=(self._entry(state, ROSTER_KEY, entry_value(state.roster)),))
+
+    def _entry(self, state: State, key: bytes, entry: bytes) -> StateEntry:
+        stored = self._store.block(state.height)
+        assert stored is not None, f"the store has no block {state.height}, after which the state is"
+        path = trie.prove(state.tree, sha256(key).digest()).siblings
+        return StateEntry(stored[0].header, stored[1], key, entry, path)
 
     def _rows(self, task: str, round_: int) -> tuple[CommitRow, ...]:
         known = self._store.round(task, round_)

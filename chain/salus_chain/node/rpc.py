@@ -32,7 +32,11 @@ class Service(Protocol):
     async def blob(self, digest: bytes, key: bytes, time_ms: int, signature: bytes) -> bytes | None: ...
     async def approve(self, candidate: bytes) -> Approval: ...
     def settlement_proof(self, task: str, number: int) -> bytes | None: ...
+    def update_proof(self, task: str, number: int, gateway: str) -> bytes | None: ...
     def release_proof(self, task: str) -> bytes | None: ...
+    def withdrawal_proof(self, consent: bytes) -> bytes | None: ...
+    def model_proof(self, task: str) -> bytes | None: ...
+    def members_proof(self) -> bytes | None: ...
 
 
 def create_app(service: Service) -> FastAPI:
@@ -108,6 +112,22 @@ def create_app(service: Service) -> FastAPI:
     @app.get("/proofs/release")
     async def release_proof(task: str) -> Response:
         return _binary(service.release_proof(task))
+
+    @app.get("/proofs/update")
+    async def update_proof(task: str, round: int, gateway: str) -> Response:
+        return _binary(service.update_proof(task, round, gateway))
+
+    @app.get("/proofs/withdrawal")
+    async def withdrawal_proof(consent: str) -> Response:
+        return _binary(service.withdrawal_proof(_octets(consent, "consent", 32)))
+
+    @app.get("/proofs/model")
+    async def model_proof(task: str) -> Response:
+        return _binary(service.model_proof(task))
+
+    @app.get("/proofs/members")
+    async def members_proof() -> Response:
+        return _binary(service.members_proof())
 
     return app
 

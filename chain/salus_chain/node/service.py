@@ -16,10 +16,10 @@ from salus_chain.candidates import decode_candidate
 from salus_chain.codec import encode
 from salus_chain.errors import ConfigError, Rejected
 from salus_chain.keys import verify
-from salus_chain.light.proofs import make_proof
+from salus_chain.node.prover import Prover
 from salus_chain.node.rpc import create_app
 from salus_chain.rules.state import Release, Round
-from salus_chain.rules.transactions import CommitRow, Receipt, TxId
+from salus_chain.rules.transactions import Receipt, TxId
 from salus_chain.signing import FETCH_DOMAIN
 from salus_chain.views import Approval, GatewayView, ReleaseView, RoundView, Status, TaskView, TxStatus
 
@@ -34,6 +34,7 @@ class NodeService:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._prover = Prover(node.store, lambda: node.ledger.state)
 
     def status(self) -> Status:
         state = self._node.ledger.state
@@ -144,18 +145,22 @@ class NodeService:
         return await self._node.clerk.approve(decode_candidate(candidate))
 
     def settlement_proof(self, task: str, number: int) -> bytes | None:
-        known = self._node.store.round(task, number)
-        if known is None:
-            return None
-        commits = [commit.row for commit in known.commits]
-        return self._proof(self._node.store.settlement(task, number), commits)
+        return self._prover.settlement(task, number)
+
+    def update_proof(self, task: str, number: int, gateway: str) -> bytes | None:
+        return self._prover.update(task, number, gateway)
 
     def release_proof(self, task: str) -> bytes | None:
-        return self._proof(self._node.store.newest_release(task), [])
+        return self._prover.release(task)
 
-    def _proof(self, place: tuple[int, int] | None, commits: list[CommitRow]) -> bytes | None:
-        stored = self._node.store.block(place[0]) if place else None
-        return make_proof(*stored, place[1], commits) if stored and place else None
+    def withdrawal_proof(self, consent: bytes) -> bytes | None:
+        return self._prover.withdrawal(consent)
+
+    def members_proof(self) -> bytes | None:
+        return self._prover.members()
+
+    def model_proof(self, task: str) -> bytes | None:
+        return self._prover.model(task)
 
 
 def _release_view(release: Release) -> ReleaseView | None:

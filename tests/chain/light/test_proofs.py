@@ -13,7 +13,7 @@ from salus_chain.errors import ProofError
 from salus_chain.light import auditor
 from salus_chain.light.auditor import audit
 from salus_chain.light.council import Verify, genesis_checkpoint
-from salus_chain.light.pieces import Inclusion, StateEntry
+from salus_chain.light.pieces import StateEntry
 from salus_chain.light.proofs import Proof, ProofKind, check_proof, consent_key, make_proof
 from salus_chain.rules.state import Table, entry_key, entry_value
 from salus_chain.rules.transactions import Consent, Settle, Withdraw
@@ -21,6 +21,7 @@ from tests.chain.federation import MODEL_DIGEST, PROGRAM, TASK, federation
 from tests.chain.light.trail import (
     CLOSED,
     COMMITS,
+    MEMBERS,
     PROOF,
     PROOFS,
     UPDATE,
@@ -42,7 +43,7 @@ def test_each_kind_is_proven_by_the_genesis_alone(kind: ProofKind, verify: Verif
 def test_the_checks_are_told_in_turn() -> None:
     said: list[str] = []
     proven = check_proof(F.genesis, PROOF, keys.verify, said.append)
-    assert proven.transaction.body == F.settle_body(CLOSED)
+    assert proven.body == F.settle_body(CLOSED)
     assert (proven.height, proven.checkpoint) == (CLOSED.height + 1, genesis_checkpoint(F.genesis))
     wanted = ["format", "chain", "finality", "inclusion", "statement", "commits"]
     assert [line.split(":")[0] for line in said] == wanted
@@ -59,6 +60,7 @@ TOLD = {
     ProofKind.UPDATE: ["counts the update of gateway-2 with weight 3", "model after"],
     ProofKind.RELEASE: ["release 1, approved at height", MODEL_DIGEST.hex()],
     ProofKind.MODEL: ["approval 2 of a model, at height", MODEL_DIGEST.hex(), PROGRAM.hex()],
+    ProofKind.MEMBERS: ["who takes part after block 8", "seat 4: hospital-4", "coordinator: "],
     ProofKind.WITHDRAWAL: ["is withdrawn since height 35, and so it was after block 39"],
 }
 
@@ -73,7 +75,7 @@ def test_the_auditor_tells_what_is_proven(kind: ProofKind) -> None:
 
 def test_a_settlements_digests_are_told() -> None:
     said: list[str] = []
-    body = audit(F.genesis, PROOF, said.append).transaction.body
+    body = audit(F.genesis, PROOF, said.append).body
     assert isinstance(body, Settle)
     text = "\n".join(said)
     for digest in [body.model_before, body.model_after, body.aggregate_digest, *(row[1] for row in COMMITS)]:
@@ -184,7 +186,7 @@ def test_a_commit_of_another_round_than_the_settlement_proves_nothing() -> None:
 
 def test_a_withdrawal_may_come_without_a_state_and_never_with_a_wrong_one() -> None:
     proven = check_proof(F.genesis, withdrawal_proof(still=False).encode(), keys.verify)
-    assert isinstance(proven.transaction.body, Withdraw) and proven.still_height == 0
+    assert isinstance(proven.body, Withdraw) and proven.still_height == 0
     entry = WITHDRAWAL.entries[0]
     other = consent_key(sha256(b"\x08").digest())
     refused(replace(WITHDRAWAL, entries=(replace(entry, key=other),)), "not in the state after block")
@@ -231,4 +233,6 @@ def test_pieces_that_a_kind_does_not_have_are_refused() -> None:
     release = Proof.decode(PROOFS[ProofKind.RELEASE])
     refused(replace(release, commits=tuple(COMMITS)), "only a settlement lists commits")
     refused(Proof(ProofKind.RELEASE, (), ()), "nothing is no proof of a release")
-    assert isinstance(settled, Inclusion)
+    refused(replace(MEMBERS, inclusions=(settled,)), r"content|order|decided")
+    refused(replace(MEMBERS, entries=(), changes=()), "is their entry of the state, and nothing else")
+    refused(replace(MEMBERS, entries=(entry,), changes=()), "is their entry of the state, and nothing else")

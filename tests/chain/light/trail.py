@@ -8,7 +8,7 @@ from salus_chain import trie
 from salus_chain.genesis import Validator
 from salus_chain.light.council import Change as SetChange
 from salus_chain.light.pieces import Inclusion, StateEntry
-from salus_chain.light.proofs import Proof, ProofKind, consent_key, make_proof
+from salus_chain.light.proofs import ROSTER_KEY, Proof, ProofKind, consent_key, make_proof
 from salus_chain.rules.blocks import Block
 from salus_chain.rules.state import State, entry_value
 from salus_chain.rules.transactions import (
@@ -112,7 +112,20 @@ def approval_proof(kind: ProofKind) -> Proof:
     return Proof(kind, tuple(trail.changes), (piece,))
 
 
+def members_proof(changed: bool = True) -> Proof:
+    """Who takes part, after a fifth validator has come or before."""
+    trail = Trail(F.enrolled())
+    if changed:
+        trail.seat_another()
+    block, before = trail.block()
+    path = trie.prove(trail.state.tree, sha256(ROSTER_KEY).digest()).siblings
+    entry = entry_value(trail.state.roster)
+    piece = StateEntry(block.header, F.certify(block, before=before), ROSTER_KEY, entry, path)
+    return Proof(ProofKind.MEMBERS, tuple(trail.changes), (), (piece,))
+
+
 PROOF = settlement()
+MEMBERS, EARLY_MEMBERS = members_proof(), members_proof(changed=False)
 UPDATE, WITHDRAWAL = update_proof(), withdrawal_proof()
 PROOFS: dict[ProofKind, bytes] = {
     ProofKind.SETTLEMENT: PROOF,
@@ -120,4 +133,5 @@ PROOFS: dict[ProofKind, bytes] = {
     ProofKind.WITHDRAWAL: WITHDRAWAL.encode(),
     ProofKind.RELEASE: approval_proof(ProofKind.RELEASE).encode(),
     ProofKind.MODEL: approval_proof(ProofKind.MODEL).encode(),
+    ProofKind.MEMBERS: MEMBERS.encode(),
 }
