@@ -24,10 +24,10 @@ from salus_chain.inspection import (
     ValidatorsView,
 )
 from salus_chain.keys import verify
-from salus_chain.light.proofs import make_proof
 from salus_chain.node.feed import Feed
 from salus_chain.node.metrics import Metrics, Reading, Traffic
 from salus_chain.node.outcomes import Outcomes
+from salus_chain.node.prover import Prover
 from salus_chain.node.showing import (
     block_line,
     consent_view,
@@ -40,7 +40,7 @@ from salus_chain.node.showing import (
 )
 from salus_chain.rules.blocks import Block, Certificate
 from salus_chain.rules.state import RoundStatus, State
-from salus_chain.rules.transactions import CommitRow, Receipt, TxId
+from salus_chain.rules.transactions import Receipt, TxId
 from salus_chain.signing import FETCH_DOMAIN
 from salus_chain.standing import unready, with_report
 from salus_chain.views import (
@@ -70,6 +70,7 @@ class NodeService:
     def __init__(self, node: Node) -> None:
         self._node = node
         self.meter = Metrics()
+        self.proofs = Prover(node.store, lambda: node.ledger.state)
         self._feed = Feed(node.store)
         self._outcomes = Outcomes(self._known)
         self._reports: OrderedDict[tuple[str, int], ReportView] = OrderedDict()
@@ -240,28 +241,6 @@ class NodeService:
 
     async def approve(self, candidate: bytes) -> Approval:
         return await self._node.clerk.approve(decode_candidate(candidate))
-
-    def settlement_proof(self, task: str, number: int) -> bytes | None:
-        known = self._node.store.round(task, number)
-        if known is None:
-            return None
-        commits = [(commit.gateway, commit.digest, commit.weight, commit.score) for commit in known.commits]
-        return self._proof(self._node.store.settlement(task, number), commits)
-
-    def update_proof(self, task: str, number: int, gateway: str) -> bytes | None:
-        known = self._node.store.round(task, number)
-        taken = known is not None and any(commit.gateway == gateway for commit in known.commits)
-        return self.settlement_proof(task, number) if taken else None
-
-    def release_proof(self, task: str) -> bytes | None:
-        return self._proof(self._node.store.newest_release(task), [])
-
-    def withdrawal_proof(self, consent: bytes) -> bytes | None:
-        return None
-
-    def _proof(self, place: tuple[int, int] | None, commits: list[CommitRow]) -> bytes | None:
-        stored = self._node.store.block(place[0]) if place else None
-        return make_proof(*stored, place[1], commits) if stored and place else None
 
     async def events(self, height: int, position: int) -> AsyncIterator[tuple[Event, ...]]:
         """Those after event `height-position`, block by block, until the node stops; an empty batch now and then."""

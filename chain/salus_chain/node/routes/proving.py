@@ -16,24 +16,33 @@ WORK_S: Final = 120.0  # to take in or examine a large model
 
 async def settlement(service: Service, request: Request) -> Answer:
     task, number = text(request, "task"), whole(request.query.get("round"), "round")
-    return file(service.settlement_proof(task, number), BINARY, f"a settlement of task {task}, round {number}")
+    return file(service.proofs.settlement(task, number), BINARY, f"a settlement of task {task}, round {number}")
 
 
 async def update(service: Service, request: Request) -> Answer:
     task, number = text(request, "task"), whole(request.query.get("round"), "round")
     gateway = text(request, "gateway")
     what = f"an update of gateway {gateway} in the settlement of task {task}, round {number}"
-    return file(service.update_proof(task, number, gateway), BINARY, what)
+    return file(service.proofs.update(task, number, gateway), BINARY, what)
 
 
 async def release(service: Service, request: Request) -> Answer:
     task = text(request, "task")
-    return file(service.release_proof(task), BINARY, f"an approved release of task {task}")
+    return file(service.proofs.release(task), BINARY, f"an approved release of task {task}")
 
 
 async def withdrawal(service: Service, request: Request) -> Answer:
     consent = octets(text(request, "consent"), "consent", 32)
-    return file(service.withdrawal_proof(consent), BINARY, f"a withdrawal of consent {consent.hex()[:16]}")
+    return file(service.proofs.withdrawal(consent), BINARY, f"a withdrawal of consent {consent.hex()[:16]}")
+
+
+async def model(service: Service, request: Request) -> Answer:
+    task = text(request, "task")
+    return file(service.proofs.model(task), BINARY, f"a model of task {task}")
+
+
+async def members(service: Service, request: Request) -> Answer:
+    return file(service.proofs.members(), BINARY, "a final block")
 
 
 async def take_update(service: Service, request: Request) -> Answer:
@@ -81,6 +90,8 @@ ROUTES: Final[tuple[Route[Service], ...]] = (
     Route(
         "GET", "/proofs/withdrawal", withdrawal, "That a consent was withdrawn.", BINARY, (_CONSENT,), statuses=_GONE
     ),
+    Route("GET", "/proofs/model", model, "A task's current model.", BINARY, (_TASK,), statuses=_GONE),
+    Route("GET", "/proofs/members", members, "Who the members are now.", BINARY, statuses=_GONE),
     Route(
         "POST",
         "/updates",
