@@ -5,7 +5,7 @@ import sys
 
 import salus_chain
 
-LIBRARIES = "numpy, asyncio, sqlite3, structlog, cbor2, msgspec, cryptography.hazmat.primitives.asymmetric.ec"
+LIBRARIES = "numpy, asyncio, sqlite3, structlog, cbor2, msgspec, immutables, cryptography.x509"
 
 
 def test_the_public_names_are_exactly_these() -> None:

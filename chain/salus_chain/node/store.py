@@ -164,6 +164,13 @@ class Store:
         row = self._database.one("SELECT keys FROM sets WHERE height <= ? ORDER BY height DESC LIMIT 1", (height,))
         return items(decode(row[0]), lambda key: octets(key, "key", 33), "keys") if row else ()
 
+    def set_changes(self, before: int) -> list[tuple[int, tuple[bytes, ...]]]:
+        """The blocks below a height whose headers announce another set than their own, with its keys."""
+        rows = self._database.all(
+            "SELECT height, keys FROM sets WHERE 1 < height AND height <= ? ORDER BY height", (before,)
+        )
+        return [(height - 1, items(decode(keys), lambda key: octets(key, "key", 33), "keys")) for height, keys in rows]
+
     def last_seal(self, key: bytes, above: int) -> Place | None:
         """Height and round of the newest certificate after height `above` that this key signed."""
         query = "SELECT height, certificate FROM blocks WHERE height > ? ORDER BY height DESC"
