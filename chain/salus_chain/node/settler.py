@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 
-from salus_chain.aggregation.aggregate import aggregate, apply_aggregate
+from salus_chain.aggregation.aggregate import aggregate, apply_aggregate, explain
 from salus_chain.aggregation.registry import read_rule
 from salus_chain.aggregation.report import Report
 from salus_chain.errors import Rejected
@@ -25,11 +26,15 @@ RoundKey: TypeAlias = tuple[str, int]  # task, round
 
 @dataclass(frozen=True, slots=True)
 class Recomputed:
-    """A closed round's outcome: what to sign, the new model's file, who was clipped."""
+    """A closed round's outcome: what to sign, the new model's file, who was clipped.
+
+    `explain` takes longer: it gives the report with each gateway's contribution, which nobody waits for.
+    """
 
     settle: Settle
     model: bytes
     report: Report
+    explain: Callable[[], Report]
 
 
 def recompute(task: Task, each: Round, model: bytes, updates: Mapping[UpdateDigest, bytes]) -> Recomputed:
@@ -44,7 +49,8 @@ def recompute(task: Task, each: Round, model: bytes, updates: Mapping[UpdateDige
     rule = read_rule(each.open.rule, each.open.norm_bound, each.open.parameters)
     weights = np.array([commit.weight for commit in each.commits], np.int64)
     names = [commit.gateway for commit in each.commits]
-    combined, report = aggregate(rule, rows, weights, names, [commit.score for commit in each.commits])
+    scores = [commit.score for commit in each.commits]
+    combined, report = aggregate(rule, rows, weights, names, scores)
     _, before = decode_model(model)
     after = apply_aggregate(before, combined, shape.indices(each.open.variables))
     settle = Settle(
@@ -55,7 +61,8 @@ def recompute(task: Task, each: Round, model: bytes, updates: Mapping[UpdateDige
         aggregate_digest(combined),
         digest_of_model(shape.digest, after),
     )
-    return Recomputed(settle, encode_model(shape.digest, after), report)
+    later = partial(explain, rule, rows, weights, names, scores)
+    return Recomputed(settle, encode_model(shape.digest, after), report, later)
 
 
 def _values(each: Round, commit: CommitEntry, data: bytes) -> Int32s:
