@@ -89,11 +89,11 @@ class BreakableNetwork(LocalNetwork):
 
     def signer(self, seat: int) -> PemSigner:
         """The key of a hospital."""
-        return PemSigner.load(self.founded.genesis_path.parent / "keys" / f"validator-{seat}.pem")
+        return PemSigner.load(self.founded.validators[seat].with_name("key.pem"))
 
     def data(self, seat: int) -> Path:
         """The folder of a validator's database and vote log."""
-        return self.founded.validators[seat].with_suffix("")
+        return self.founded.validators[seat].with_name("data")
 
     def one(self, seat: int) -> ChainClient:
         """A client of this validator alone."""
