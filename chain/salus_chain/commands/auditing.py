@@ -25,7 +25,7 @@ def export(
 ) -> None:
     """Write a chain, every final block with its certificate, to one file that `audit` reads.
 
-    Example: salus chain export federation/validator-0/data/chain.sqlite --genesis federation/genesis.toml --out chain.cbor
+    Example: salus chain export validator-0/data/chain.sqlite --genesis genesis.toml --out chain.cbor
     """
     from salus_chain.audit.archive import write_archive
     from salus_chain.audit.sources import open_chain
