@@ -20,9 +20,9 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "init": founding.init,
     "run": running.run,
     "status": running.status,
-    "proof": proving.proof,
     "verify": proving.verify,
     "repair": repairing.repair,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)
+app.add_typer(proving.proof, name="proof")

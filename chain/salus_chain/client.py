@@ -53,6 +53,7 @@ from salus_chain.views import (
     Approval,
     ApprovedRelease,
     GatewayView,
+    Refusal,
     RoundView,
     Settlement,
     Status,
@@ -413,8 +414,8 @@ class ChainClient:
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(f"{url}: {type(error).__name__}: {error}") from None
-        if answer.status_code == httpx.codes.CONFLICT:
-            refusal = from_json(answer.content, TxStatus)
+        if answer.status_code in (httpx.codes.CONFLICT, httpx.codes.TOO_MANY_REQUESTS):
+            refusal = from_json(answer.content, Refusal)
             raise Rejected(refusal.code, refusal.reason)
         if answer.status_code not in (httpx.codes.OK, httpx.codes.NOT_FOUND):
             raise Unreachable(f"{url}: status {answer.status_code}")

@@ -19,7 +19,7 @@ from tests.chain.ports import free_ports
 RUN = CliRunner()
 
 
-@pytest.mark.parametrize("command", ["init", "run", "status", "proof", "verify", "repair"])
+@pytest.mark.parametrize("command", ["init", "run", "status", "verify", "repair"])
 def test_every_command_has_help_with_an_example(command: str) -> None:
     result = RUN.invoke(app, [command, "--help"])
     assert result.exit_code == 0
@@ -43,7 +43,7 @@ def test_verify_exits_0_for_a_proof_and_1_with_the_reason_for_a_damaged_one(tmp_
     (tmp_path / "proof.cbor").write_bytes(PROOF)
     command = ["verify", str(tmp_path / "proof.cbor"), "--genesis", str(tmp_path / "genesis.toml")]
     result = RUN.invoke(app, command)
-    assert result.exit_code == 0 and "The settlement holds." in result.output
+    assert result.exit_code == 0 and "The settlement proof holds." in result.output
     damaged = bytearray(PROOF)
     damaged[len(damaged) // 2] ^= 4
     (tmp_path / "proof.cbor").write_bytes(bytes(damaged))

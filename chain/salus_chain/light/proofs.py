@@ -109,6 +109,7 @@ class Proven:
     the proof. With `checkpoint` a later proof may be checked from here.
     """
 
+    chain_id: bytes
     kind: ProofKind
     height: int
     time_ms: int
@@ -158,14 +159,17 @@ def check_proof(
     say(f"format: canonical bytes of a proof of a {proof.kind}")
     say(f"chain: {genesis.federation}, {genesis.chain_id.hex()[:16]}, {len(genesis.validators)} validators at first")
     transactions, at = _check_pieces(Witness(genesis, verify), proof, checkpoint or genesis_checkpoint(genesis), say)
+    commit: Commit | None = None
+    still_height = 0
+    body: Body | Roster
     if proof.kind is ProofKind.MEMBERS:
-        roster, header = _check_members(proof, say), proof.entries[0].header
-        return Proven(proof.kind, header.height, header.time_ms, roster, (), None, 0, at)
-    commit = _check_content(proof, transactions, say)
-    header = proof.inclusions[-1].header
-    still_height = proof.entries[0].header.height if proof.entries else 0
-    body = transactions[-1].body
-    return Proven(proof.kind, header.height, header.time_ms, body, proof.commits, commit, still_height, at)
+        body, header = _check_members(proof, say), proof.entries[0].header
+    else:
+        commit = _check_content(proof, transactions, say)
+        body, header = transactions[-1].body, proof.inclusions[-1].header
+        still_height = proof.entries[0].header.height if proof.entries else 0
+    place = genesis.chain_id, proof.kind, header.height, header.time_ms
+    return Proven(*place, body, proof.commits, commit, still_height, at)
 
 
 def _check_pieces(witness: Witness, proof: Proof, at: Checkpoint, say: Say) -> tuple[list[Transaction], Checkpoint]:

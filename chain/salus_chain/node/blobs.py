@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -27,6 +28,9 @@ class Blobs(Protocol):
 
     def erase(self, digest: bytes) -> None:
         """Delete them, if they are here."""
+
+    def size_bytes(self) -> int:
+        """Of all that is stored; takes a look at each."""
 
 
 class FolderBlobs:
@@ -61,6 +65,10 @@ class FolderBlobs:
         except OSError as error:
             raise stopped(self._folder, error) from error
 
+    def size_bytes(self) -> int:
+        with os.scandir(self._folder) as files:
+            return sum(file.stat().st_size for file in files)
+
 
 class UrlBlobs:
     """One object for each under an fsspec URL such as `s3://bucket/prefix`; as durable as that store is."""
@@ -89,6 +97,9 @@ class UrlBlobs:
     def erase(self, digest: bytes) -> None:
         if self.has(digest):
             self._files.rm_file(self._name(digest))
+
+    def size_bytes(self) -> int:
+        return int(self._files.du(self._root))
 
     def _name(self, digest: bytes) -> str:
         return f"{self._root}/{digest.hex()}"

@@ -59,6 +59,7 @@ class Node:
 
         self.genesis = genesis
         self._config = config
+        self.listen_http = config.listen_http
         self.store, votes = open_holdings(folder, genesis, identity.signer.public_key)
         timing = core.Timing(config.round_ms, config.round_ms << ROUND_DOUBLINGS)
         self.ledger = Ledger(identity, self.store, votes, self.send, self._set_timer, clock_ms, timing)
@@ -95,8 +96,7 @@ class Node:
             case wire.Body(block):
                 self.ledger.handle(core.ReceivedBody(block))
             case wire.Txs(transactions):
-                for data in transactions:
-                    self.ledger.gossiped(data)
+                self.ledger.gossiped(transactions)
             case wire.Stated():
                 self.clerk.stated(frame)
 
@@ -135,7 +135,7 @@ class Node:
 
     async def run(self) -> None:
         """Until `stopping` is set. Raises ConfigError when an address cannot be listened on."""
-        from salus_chain.node.service import serve
+        from salus_chain.node.server import serve
 
         self._fault = asyncio.get_running_loop().create_future()
         try:

@@ -95,7 +95,7 @@ class World:
                 ledger.handle(core.ReceivedBody(block))
             case wire.Txs(transactions):
                 for data in transactions:
-                    ledger.gossiped(data)
+                    ledger.gossiped((data,))
 
     def elapse(self, duration_ms: int) -> None:
         """Time passes; timers run out in their order, and a tick comes at the end."""
