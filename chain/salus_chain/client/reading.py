@@ -17,6 +17,10 @@ class Reading(Asking):
     async def status(self) -> Status:
         return from_json((await self._any("/status")).content, Status)
 
+    async def status_of(self, url: str) -> Status:
+        """Of this very validator. Raises Unreachable."""
+        return from_json((await self._ask(url.rstrip("/"), "/status")).content, Status)
+
     async def height(self) -> int:
         return (await self.status()).height
 
