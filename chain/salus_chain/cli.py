@@ -7,7 +7,16 @@ from typing import Final
 
 import typer
 
-from salus_chain.commands import founding, proving, repairing, running, standing, transacting, voting
+from salus_chain.commands import (
+    auditing,
+    founding,
+    proving,
+    repairing,
+    running,
+    standing,
+    transacting,
+    voting,
+)
 
 app = typer.Typer(
     name="chain",
@@ -22,6 +31,8 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "status": standing.status,
     "verify": proving.verify,
     "repair": repairing.repair,
+    "export": auditing.export,
+    "audit": auditing.audit,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

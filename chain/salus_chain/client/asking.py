@@ -11,11 +11,12 @@ from typing import Final, Self, TypeVar
 import httpx
 
 from salus_chain.errors import ChainError, DecodeError, ProofError, Rejected, Unreachable
-from salus_chain.genesis import Genesis
+from salus_chain.genesis import Genesis, check_url
 from salus_chain.keys import verify
 from salus_chain.light.council import genesis_checkpoint
 from salus_chain.light.proofs import ProofKind, Proven, check_proof
 from salus_chain.rules.roster import Roster, genesis_roster
+from salus_chain.tls import client_context, trust
 from salus_chain.views import Refusal, from_json
 
 NETWORK_SLACK_S: Final = 5.0
@@ -37,11 +38,15 @@ class Asking:
     ) -> None:
         """`urls` defaults to those of the genesis, and then of the validators as they change.
 
-        `timeout_s` bounds each request that does not wait; `transport` carries the requests elsewhere than over
-        the network, as in tests.
+        Over TLS a validator is known by its key. `timeout_s` bounds each request that does not wait; `transport`
+        carries the requests elsewhere than over the network, as in tests. Raises ConfigError for a URL without TLS
+        that is not of this machine.
         """
         self.genesis = genesis
+        self._tls = client_context(genesis.keys)
         self._urls = tuple(url.rstrip("/") for url in urls or [each.url for each in genesis.validators])
+        for url in self._urls:
+            check_url(url, "validators", plain=True)
         self._timeout_s = timeout_s
         self._follows = not urls
         self._roster = genesis_roster(genesis)  # who takes part, as last proven
@@ -53,7 +58,11 @@ class Asking:
     async def __aenter__(self) -> Self:
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=16)
         self._http = httpx.AsyncClient(
-            timeout=self._timeout_s, limits=limits, trust_env=False, transport=self._transport
+            timeout=self._timeout_s,
+            limits=limits,
+            trust_env=False,
+            transport=self._transport,
+            verify=self._tls,
         )
         return self
 
@@ -83,6 +92,7 @@ class Asking:
         if not isinstance(proven.body, Roster):
             raise ProofError(f"content: a proof of a {proven.kind}, not of the members")
         self._roster, self._checkpoint = proven.body, proven.checkpoint
+        trust(self._tls, proven.body.by_key)
         urls = tuple(each.url.rstrip("/") for each in proven.body.seats)
         if self._follows and urls != self._urls:
             self._urls, self._first = urls, 0
