@@ -31,6 +31,7 @@ from salus_chain.node.holdings import open_holdings
 from salus_chain.node.ledger import Identity, Ledger
 from salus_chain.node.peers import Peers
 from salus_chain.node.registrar import Registrar
+from salus_chain.node.retention import DAY_MS, keep_sweeping
 from salus_chain.node.validator import ValidatorConfig, read_validator
 from salus_chain.rules.rounds import next_due_ms
 from salus_chain.rules.state import State
@@ -147,6 +148,13 @@ class Node:
                     "peers": self.peers.run(),
                     "clock": self._clock(),
                     "registrar": self._register(),
+                    "sweeper": keep_sweeping(
+                        self.store,
+                        self.blobs,
+                        lambda: self.ledger.state,
+                        clock_ms,
+                        self._config.keep_updates_days * DAY_MS,
+                    ),
                     "fault": self._raise_fault(self._fault),
                 }
                 running = [tasks.create_task(part, name=name) for name, part in parts.items()]
