@@ -36,7 +36,7 @@ class Alone:
     def __init__(self, founded: Founded, client: ChainClient, stop: Callable[[], None]) -> None:
         self.stop = stop
         self.genesis = founded.genesis
-        self.hospital = PemSigner.load(founded.genesis_path.parent / "keys" / "validator-0.pem")
+        self.hospital = PemSigner.load(founded.validators[0].with_name("key.pem"))
         self.client = client
         self.url = founded.genesis.validators[0].url
 
