@@ -237,6 +237,16 @@ class Store:
         row = self._database.one("SELECT gateway FROM uploads WHERE digest = ?", (digest,))
         return str(row[0]) if row else None
 
+    def add_report(self, task: str, number: int, digest: bytes) -> None:
+        """Remember, durably, the file of the report that was made here of a round."""
+        with self._database.writing() as write:
+            write.execute("INSERT OR REPLACE INTO reports VALUES (?, ?, ?)", (task, number, digest))
+
+    def report(self, task: str, number: int) -> bytes | None:
+        """The digest of the report that was made here of a round."""
+        row = self._database.one("SELECT digest FROM reports WHERE task = ? AND number = ?", (task, number))
+        return bytes(row[0]) if row else None
+
     def ended_before(self, time_ms: int) -> tuple[str, int] | None:
         """Task and number of a round that ended before this time and whose updates are not erased yet."""
         query = "SELECT task, number FROM rounds WHERE swept = 0 AND ended_ms < ? ORDER BY ended_ms LIMIT 1"
