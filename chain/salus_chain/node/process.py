@@ -67,6 +67,7 @@ class Node:
         self.peers = Peers(genesis.chain_id, identity.signer, config.listen_peer or (own.peer if own else ""), self, rng)
         self.peers.members(self.ledger.state.members)
         self.fetcher = Fetcher(genesis.chain_id, identity.signer)
+        self.fetcher.trust(self.ledger.state.members)
         self.clerk = Clerk(self.ledger, blobs, self.fetcher, config.tasks, self.send)
         self.blobs = blobs
         self.changed = asyncio.Event()  # set at each block, and then replaced
@@ -120,6 +121,7 @@ class Node:
     def _advanced(self, state: State) -> None:
         """A block became final: wake whoever waits, and start settling what it closed."""
         self.peers.members(state.members)
+        self.fetcher.trust(state.members)
         self.changed.set()
         self.changed = asyncio.Event()
         self._woken.set()
