@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from salus_chain.durable import make_folder
 from salus_chain.errors import ConfigError
 from salus_chain.genesis import Genesis, Policy, Validator, check_genesis, write_genesis
 from salus_chain.keys import PemSigner
@@ -95,9 +96,9 @@ def init_chain(
 
 def prepare_folder(folder: Path, genesis: Genesis) -> None:
     """A new validator's database and vote log, once in its life. Raises ConfigError when there are any."""
-    folder.mkdir(parents=True, exist_ok=True)
-    Store.create(folder / DATABASE_FILE, genesis)
+    make_folder(folder)
     VoteLog.create(folder / VOTES_FILE)
+    Store.create(folder / DATABASE_FILE, genesis)
 
 
 def _key(path: Path) -> bytes:

@@ -20,7 +20,7 @@ import httpx
 from salus_chain.config import beside
 from salus_chain.consensus.messages import Decided
 from salus_chain.durable import sync_folder
-from salus_chain.errors import Damaged, Rejected, Unreachable
+from salus_chain.errors import Damaged, Rejected, Stopped, Unreachable
 from salus_chain.genesis import Genesis, read_genesis
 from salus_chain.keys import PemSigner
 from salus_chain.node.database import REPAIR
@@ -74,6 +74,8 @@ async def repair(
             with closing(store):
                 await _fetch(store, genesis, sources, progress)
                 store.add_uploads(_uploads(path))
+            if fresh.with_name(f"{fresh.name}-wal").exists():
+                raise Stopped(f"{fresh}: could not be written to its end; free space, and repair again")
             kept = _set_aside(path, round(clock_s()))
             fresh.replace(path)
             sync_folder(folder)
