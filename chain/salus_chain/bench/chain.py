@@ -6,14 +6,14 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from rich import box
 from rich.table import Table
 
-from salus_chain.bench import latency, outage, people, rounds, throughput
+from salus_chain.bench import aggregation, latency, outage, people, rounds, throughput
 from salus_chain.bench.network import LocalNetwork
 from salus_chain.genesis import Policy
 
@@ -47,9 +47,9 @@ def measure(effort: Effort, say: Say) -> Figures:
         figures = asyncio.run(_network(Path(made), effort, say))
     say("aggregation under each rule")
     rows = aggregation.measure()
-    figures["aggregation"] = [row.as_json() for row in rows]
+    figures["aggregation"] = [asdict(row) for row in rows]
     figures["aggregate_1000_ms"] = next(
-        row.aggregate_ms for row in rows if (row.rule, row.updates) == ("clipped_mean", 1_000)
+        row.aggregate_ms for row in rows if (row.rule, row.n, row.values) == ("clipped_mean", 1_000, "usual")
     )
     return figures
 

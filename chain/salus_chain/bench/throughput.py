@@ -46,8 +46,8 @@ async def _send(network: LocalNetwork, seat: int, stream: Sequence[bytes]) -> No
             if number >= WINDOW:
                 await client.wait_final(_id(batches[number - WINDOW][-1]), PATIENCE_S)
             for answer in await client.submit_batch(batch):
-                if isinstance(answer, Rejected):
-                    raise answer
+                if answer.code:
+                    raise Rejected(answer.code, answer.reason)
         for batch in batches[-WINDOW:]:
             await client.wait_final(_id(batch[-1]), PATIENCE_S)
 

@@ -239,10 +239,10 @@ def _run(order: Order, body: Callable[[ChainClient], Awaitable[Body]]) -> None:
 
     from salus_chain.client import ChainClient
     from salus_chain.genesis import read_genesis
-    from salus_chain.keys import PemSigner
+    from salus_chain.passphrases import open_key
     from salus_chain.rules.transactions import sign_transaction
 
-    federation, signer = read_genesis(order.genesis), PemSigner.load(order.key)
+    federation, signer = read_genesis(order.genesis), open_key(order.key)
 
     async def made() -> bytes:
         async with ChainClient(federation) as client:

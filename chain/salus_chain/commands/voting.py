@@ -117,9 +117,9 @@ def sign(ballot: BallotArgument, genesis: GenesisOption, key: KeyOption) -> None
     """
     from salus_chain.ballots import read_ballot, signed, write_ballot
     from salus_chain.genesis import read_genesis
-    from salus_chain.keys import PemSigner
+    from salus_chain.passphrases import open_key
 
-    made = signed(read_ballot(ballot, read_genesis(genesis)), PemSigner.load(key))
+    made = signed(read_ballot(ballot, read_genesis(genesis)), open_key(key))
     write_ballot(ballot, made)
     typer.echo(f"signed: {made.words}")
     typer.echo(f"{len(made.signatures)} of {made.wanted} signatures")
