@@ -10,9 +10,11 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from salus_chain.bench.network import LocalNetwork
+from salus_chain.config import beside
 from salus_chain.fixed import Int32s
 from salus_chain.keys import KeySigner, PemSigner, Signer
 from salus_chain.layout import Layout, Variable
+from salus_chain.node.validator import read_validator
 from salus_chain.rules.transactions import Consent, OpenRound, sign_transaction
 from salus_chain.updates import UpdateHeader, encode_update
 
@@ -47,8 +49,9 @@ class Gateway:
 
 def hospitals(network: LocalNetwork) -> list[Hospital]:
     """By seat."""
-    chain_id, keys = network.founded.genesis.chain_id, network.founded.genesis_path.parent / "keys"
-    return [Hospital(chain_id, PemSigner.load(keys / f"validator-{seat}.pem")) for seat in network.seats]
+    chain_id = network.founded.genesis.chain_id
+    keys = (beside(path, read_validator(path).key) for path in network.founded.validators)
+    return [Hospital(chain_id, PemSigner.load(key)) for key in keys]
 
 
 def gateways(count: int, validators: int, prefix: str = "gateway") -> list[Gateway]:

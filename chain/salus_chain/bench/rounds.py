@@ -28,7 +28,7 @@ from salus_chain.signing import commit_tx, enrol_tx, open_round_tx
 from salus_chain.updates import update_digest
 
 PATIENCE_S: Final = 120.0
-OPEN_MS: Final = 6_000
+OPEN_MS: Final = 15_000
 LONG_MS: Final = 3_600_000
 CHECKS: Final = 20
 
