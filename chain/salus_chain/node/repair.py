@@ -83,7 +83,7 @@ async def repair(
             kept = None
         with closing(Store.open(path, genesis)) as store:
             unreachable = await _fetch(store, genesis, others(store.load()), progress)
-            require_recent_votes(folder, store, votes, key)
+            require_recent_votes(store, votes, key)
             if not unreachable:
                 require_recent_blocks(folder, store, votes)
             return Repaired(found, kept, store.height, unreachable)
