@@ -19,7 +19,8 @@ from salus_chain.genesis import Genesis
 from salus_chain.node.database import REPAIR, Database, Row
 from salus_chain.rules.apply import apply_block, apply_tx, begin
 from salus_chain.rules.blocks import Block, Certificate, decode_block, encode_block
-from salus_chain.rules.state import Round, State, decode_state, encode_state, genesis_state, state_root
+from salus_chain.rules.snapshot import decode_state, encode_state
+from salus_chain.rules.state import Round, State, genesis_state, state_root
 from salus_chain.rules.transactions import (
     ApproveModel,
     ApproveRelease,
