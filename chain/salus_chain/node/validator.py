@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import tomli_w
 
 from salus_chain.config import Config, load
 from salus_chain.errors import ConfigError
+
+VALIDATOR_FILE: Final = "validator.toml"
 
 
 class GatewaySeat(Config, frozen=True):
@@ -45,6 +48,11 @@ class ValidatorConfig(Config, frozen=True):
     tasks: tuple[str, ...] = ()
     gateways: tuple[GatewaySeat, ...] = ()
     consents: tuple[ConsentSeat, ...] = ()
+
+
+def config_file(path: Path) -> Path:
+    """The configuration at `path`, or in the validator's folder at `path`."""
+    return path / VALIDATOR_FILE if path.is_dir() else path
 
 
 def read_validator(path: Path) -> ValidatorConfig:
