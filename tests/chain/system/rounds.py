@@ -60,7 +60,7 @@ class Rounds:
 
         A round that closes before all have committed, as on a busy machine, is followed by a longer one.
         """
-        async with asyncio.timeout(4 * PATIENCE_S):
+        async with asyncio.timeout(2 * PATIENCE_S):
             while True:
                 number = await self._open()
                 whole = await self._all_commit(number)

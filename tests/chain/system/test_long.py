@@ -153,6 +153,6 @@ async def test_no_lie_stops_four_validators(tmp_path: Path, report: Report, lies
     network = BreakableNetwork(tmp_path, liars=[liar])
     async with scenario(f"{lies} among four", network, report) as here:
         network.lie(liar, *lies.split(","))
-        await here.load.progress(40, 2 * PATIENCE_S)
+        await here.load.progress(40, PATIENCE_S)
         network.lie(liar)
         await here.load.progress(4, PATIENCE_S)
