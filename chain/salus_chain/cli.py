@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "status": standing.status,
     "verify": proving.verify,
     "repair": repairing.repair,
+    "sync": repairing.sync,
     "export": auditing.export,
     "audit": auditing.audit,
 }

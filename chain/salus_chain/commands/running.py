@@ -8,10 +8,15 @@ from typing import Annotated
 import typer
 
 
-def run(config: Annotated[Path, typer.Argument(help="A validator-N.toml.")]) -> None:
+def run(
+    config: Annotated[Path, typer.Argument(help="A validator's folder, or its validator.toml.")],
+    passphrase_file: Annotated[
+        Path | None, typer.Option(help="Holds the key's passphrase; else SALUS_PASSPHRASE does, or you are asked.")
+    ] = None,
+) -> None:
     """Run a validator until SIGTERM.
 
-    Example: salus chain run federation/validator-0.toml
+    Example: salus chain run federation/validator-0
     """
     import asyncio
     import logging
@@ -23,7 +28,7 @@ def run(config: Annotated[Path, typer.Argument(help="A validator-N.toml.")]) -> 
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
     try:
-        asyncio.run(run_validator(config))
+        asyncio.run(run_validator(config, passphrase_file))
     except* ChainError as errors:
         first: BaseException = errors
         while isinstance(first, BaseExceptionGroup):

@@ -113,13 +113,13 @@ def _motion(roster: Roster, change: str, who: str, *, public_key: str, peer: str
 def sign(ballot: BallotArgument, genesis: GenesisOption, key: KeyOption) -> None:
     """Read what is asked for, sign it, and add the signature to the file. No network is needed.
 
-    Example: salus chain validators sign ballot.json --key keys/validator-0.pem --genesis federation/genesis.toml
+    Example: salus chain validators sign ballot.json --key validator-0/key.pem --genesis federation/genesis.toml
     """
     from salus_chain.ballots import read_ballot, signed, write_ballot
     from salus_chain.genesis import read_genesis
-    from salus_chain.keys import PemSigner
+    from salus_chain.passphrases import open_key
 
-    made = signed(read_ballot(ballot, read_genesis(genesis)), PemSigner.load(key))
+    made = signed(read_ballot(ballot, read_genesis(genesis)), open_key(key))
     write_ballot(ballot, made)
     typer.echo(f"signed: {made.words}")
     typer.echo(f"{len(made.signatures)} of {made.wanted} signatures")

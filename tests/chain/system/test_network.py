@@ -266,7 +266,7 @@ async def bad_updates_change_nothing(here: Scene) -> None:
     client, gateways = here.client, here.gateways
     task = await client.task(TASK)
     assert task is not None
-    hospital = PemSigner.load(here.running.founded.genesis_path.parent / "keys" / "validator-3.pem")
+    hospital = PemSigner.load(here.running.founded.validators[3].with_name("key.pem"))
     chain_id = client.genesis.chain_id
     nonce = await client.next_nonce(hospital.public_key)
     await client.wait_final(await client.submit(revoke_tx(chain_id, hospital, nonce, "gateway-3")), 60)
