@@ -6,7 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from salus_chain.aggregation.aggregate import Report, apply_aggregate
+    from salus_chain.aggregation.aggregate import apply_aggregate
+    from salus_chain.aggregation.report import Report
     from salus_chain.candidates import Candidate, ModelCandidate, ReleaseCandidate
     from salus_chain.client import ChainClient
     from salus_chain.errors import (
@@ -104,7 +105,8 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "aggregation.aggregate": ("Report", "apply_aggregate"),
+    "aggregation.aggregate": ("apply_aggregate",),
+    "aggregation.report": ("Report",),
     "candidates": ("Candidate", "ModelCandidate", "ReleaseCandidate"),
     "client": ("ChainClient",),
     "errors": ("ChainError", "ConfigError", "DecodeError", "ProofError", "Rejected", "Unreachable"),

@@ -46,7 +46,7 @@ from salus_chain.signing import (
     revoke_tx,
     withdraw_tx,
 )
-from salus_chain.updates import decode_model, sign_upload, update_digest
+from salus_chain.updates import decode_model, decode_update, sign_upload, update_digest
 from salus_chain.views import (
     Approval,
     ApprovedRelease,
@@ -262,8 +262,8 @@ class ChainClient:
             body.model_before,
             body.model_after,
             body.aggregate_digest,
-            {gateway: digest for gateway, digest, _ in proven.commits},
-            {gateway: weight for gateway, _, weight in proven.commits},
+            {gateway: digest for gateway, digest, _, _ in proven.commits},
+            {gateway: weight for gateway, _, weight, _ in proven.commits},
         )
 
     async def settlement_proof(self, task: str, round: int) -> bytes:
@@ -296,7 +296,7 @@ class ChainClient:
             receipt = Receipt.read(decode(answer.content))
         except DecodeError as error:
             raise Unreachable(f"{url}: {error}") from None
-        message = receipt_bytes(self.genesis.chain_id, digest)
+        message = receipt_bytes(decode_update(update)[0], digest)
         known = receipt.public_key in self.genesis.keys
         if not known or not verify(receipt.public_key, receipt.signature, RECEIPT_DOMAIN, message):
             raise Unreachable(f"{url}: its receipt does not verify")

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+from typing import Final
+
+from salus_chain.errors import Stopped
+
+FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 def sync_folder(folder: Path) -> None:
@@ -16,11 +22,25 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Replace `path` by `data`, all or nothing."""
+    """Replace `path` by `data`, all or nothing; nothing unfinished stays when it fails."""
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with unfinished.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    try:
+        with unfinished.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
+
+
+def stopped(path: Path, error: OSError) -> Stopped:
+    """Why a validator whose `path` cannot be written must end, and what its operator does."""
+    if error.errno in FULL:
+        return Stopped(f"{path}: disk full; free space, and start the validator again")
+    reason = error.strerror or str(error)
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return Stopped(f"{path}: cannot be written ({reason}); make it writable, and start the validator again")
+    return Stopped(f"{path}: the disk fails ({reason}); check it, and start the validator again")

@@ -2,6 +2,7 @@
 
 ChainError
 ├── ConfigError      ours: a file of this machine's operator is wrong
+├── Stopped          ours: this machine cannot keep what a validator must not lose
 ├── DecodeError      theirs: bytes that are not what they claim to be
 ├── Rejected         theirs: well-formed, and against a rule (`code` says which)
 ├── ProofError       theirs: a proof that does not hold
@@ -17,6 +18,10 @@ class ChainError(Exception):
 
 class ConfigError(ChainError):
     """A configuration, key or genesis file is wrong; the message names file and key."""
+
+
+class Stopped(ChainError):
+    """The validator must end, now: its disk is full or fails. The message names file, reason and what to do."""
 
 
 class DecodeError(ChainError):

@@ -11,11 +11,13 @@ from typing import Final
 
 import tomli_w
 
-from salus_chain.codec import IDENTIFIER, Value, encode
+from salus_chain.codec import IDENTIFIER, Value, encode, fields, octets, text
 from salus_chain.config import Config, load
 from salus_chain.errors import ConfigError
 
 MIN_UPDATES: Final = 3  # fewer would show a validator one hospital's update as good as alone
+MAX_NAME_BYTES: Final = 64
+MAX_ADDRESS_BYTES: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,25 @@ class Validator:
     peer: str
     url: str
 
+    def value(self) -> Value:
+        return (self.name.encode(), self.public_key, self.peer.encode(), self.url.encode())
+
+    @classmethod
+    def read(cls, value: Value) -> Validator:
+        name, key, peer, url = fields(value, 4, "member")
+        return cls(
+            text(name, "name", MAX_NAME_BYTES),
+            octets(key, "public_key", 33),
+            text(peer, "peer", MAX_ADDRESS_BYTES),
+            text(url, "url", MAX_ADDRESS_BYTES),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What a coordinator may ask for."""
 
-    rules: tuple[str, ...] = ("mean", "clipped_mean")
+    rules: tuple[str, ...] = ("mean", "clipped_mean", "median", "trimmed_mean", "multi_krum", "trust")
     min_updates: int = MIN_UPDATES
     max_gateways: int = 64  # of one hospital
     max_weight: int = 10_000  # W_max: patients of one gateway that may count in a round
@@ -67,7 +82,7 @@ class Genesis:
             b"salus/genesis/1",
             self.federation.encode(),
             self.time_ms,
-            tuple((v.name.encode(), v.public_key, v.peer.encode(), v.url.encode()) for v in self.validators),
+            tuple(validator.value() for validator in self.validators),
             self.coordinators,
             self.release_keys,
             (
@@ -181,6 +196,13 @@ def check_genesis(genesis: Genesis, where: str) -> None:
     keys, names = set(genesis.keys), {validator.name for validator in genesis.validators}
     if not genesis.validators or len(keys) != len(genesis.validators) or len(names) != len(keys):
         raise ConfigError(f"{where}: validators: at least one is needed, each with a name and key of its own")
+    for each in genesis.validators:
+        sizes = len(each.name.encode()), len(each.peer.encode()), len(each.url.encode())
+        if not each.name or sizes[0] > MAX_NAME_BYTES or max(sizes[1:]) > MAX_ADDRESS_BYTES:
+            raise ConfigError(
+                f"{where}: validators: {each.name!r}: a name has 1 to {MAX_NAME_BYTES} bytes,"
+                f" an address at most {MAX_ADDRESS_BYTES}"
+            )
     if not IDENTIFIER.fullmatch(genesis.federation):
         raise ConfigError(f"{where}: federation: {genesis.federation!r} is not a name of letters and digits")
     least = 1 if genesis.test else MIN_UPDATES

@@ -34,6 +34,12 @@ class Signer(Protocol):
     def sign(self, domain: bytes, message: bytes) -> bytes:
         """64 bytes r‖s with low s, the same for the same message."""
 
+    def certify(self, tls_key: bytes) -> bytes:
+        """An X.509 certificate (DER) for a 33-byte TLS key, issued by this key; see `tls`.
+
+        What it signs begins with 0x30 and so is never a domain and a message.
+        """
+
 
 class KeySigner:
     """Signs with a private key held in this process's memory."""
@@ -49,6 +55,11 @@ class KeySigner:
     def sign(self, domain: bytes, message: bytes) -> bytes:
         r, s = utils.decode_dss_signature(self._key.sign(domain + b"\0" + message, _SIGN))
         return r.to_bytes(32, "big") + min(s, ORDER - s).to_bytes(32, "big")
+
+    def certify(self, tls_key: bytes) -> bytes:
+        from salus_chain.tls import certificate
+
+        return certificate(self._key, tls_key)
 
 
 class PemSigner(KeySigner):
@@ -95,7 +106,7 @@ def public_key_of(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 def is_public_key(data: bytes) -> bool:
     """Whether these are the 33 bytes of a point on P-256."""
-    return len(data) == KEY_BYTES and _public_key(data) is not None
+    return load_public_key(data) is not None
 
 
 def verify(public_key: bytes, signature: bytes, domain: bytes, message: bytes) -> bool:
@@ -104,7 +115,10 @@ def verify(public_key: bytes, signature: bytes, domain: bytes, message: bytes) -
 
 
 @lru_cache(maxsize=4096)
-def _public_key(data: bytes) -> ec.EllipticCurvePublicKey | None:
+def load_public_key(data: bytes) -> ec.EllipticCurvePublicKey | None:
+    """The point that 33 compressed bytes stand for; None when they are none of P-256."""
+    if len(data) != KEY_BYTES:
+        return None
     try:
         return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), data)
     except ValueError:
@@ -113,7 +127,7 @@ def _public_key(data: bytes) -> ec.EllipticCurvePublicKey | None:
 
 @lru_cache(maxsize=1 << 15)  # a transaction is checked on arrival, in the proposal and in the block: verified once
 def _verify(public_key: bytes, signature: bytes, digest: bytes) -> bool:
-    key = _public_key(public_key) if len(public_key) == KEY_BYTES else None
+    key = load_public_key(public_key)
     if key is None or len(signature) != SIGNATURE_BYTES:
         return False
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
@@ -124,3 +138,8 @@ def _verify(public_key: bytes, signature: bytes, digest: bytes) -> bool:
     except InvalidSignature:
         return False
     return True
+
+
+def forget_verified() -> None:
+    """Forget which signatures were verified before: for measurements."""
+    _verify.cache_clear()

@@ -46,17 +46,7 @@ def commit_tx(
     receipts: Sequence[Receipt],
 ) -> bytes:
     """A gateway's commit to the update file of this header and digest."""
-    body = Commit(
-        header.task,
-        header.round,
-        header.gateway,
-        header.base_model_digest,
-        header.layout_digest,
-        header.weight,
-        header.d,
-        digest,
-        tuple(sorted(receipts, key=lambda receipt: receipt.public_key)),
-    )
+    body = Commit(header, digest, tuple(sorted(receipts, key=lambda receipt: receipt.public_key)))
     return sign_transaction(chain_id, signer, nonce, body)
 
 

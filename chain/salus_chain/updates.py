@@ -6,65 +6,37 @@ An update is canonical CBOR [header, body], its body int32 little endian at 2^-2
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, NewType
 
 import numpy as np
 
-from salus_chain.codec import Value, decode, encode, fields, identifier, integer, octets
+from salus_chain.codec import decode, encode, fields, octets
 from salus_chain.errors import DecodeError
 from salus_chain.fixed import Int32s
 from salus_chain.keys import Signer, verify
+from salus_chain.rules.bodies.gateways import UpdateHeader
 
 UpdateDigest = NewType("UpdateDigest", bytes)
 ModelDigest = NewType("ModelDigest", bytes)
 
+__all__ = [
+    "ModelDigest",
+    "UpdateDigest",
+    "UpdateHeader",
+    "aggregate_digest",
+    "decode_model",
+    "decode_update",
+    "encode_model",
+    "encode_update",
+    "model_digest",
+    "sign_upload",
+    "update_digest",
+    "verify_upload",
+]
+
 UPLOAD_DOMAIN: Final = b"salus/upload/1"
 MODEL_TAG: Final = b"salus/model"
-
-
-@dataclass(frozen=True, slots=True)
-class UpdateHeader:
-    """What an update is of.
-
-    `weight` counts the gateway's patients that took part; `d` is the body's length.
-    """
-
-    chain_id: bytes
-    task: str
-    round: int
-    gateway: str
-    base_model_digest: bytes
-    layout_digest: bytes
-    weight: int
-    d: int
-
-    def value(self) -> Value:
-        return (
-            self.chain_id,
-            self.task.encode(),
-            self.round,
-            self.gateway.encode(),
-            self.base_model_digest,
-            self.layout_digest,
-            self.weight,
-            self.d,
-        )
-
-    @classmethod
-    def read(cls, value: Value) -> UpdateHeader:
-        f = fields(value, 8, "update header")
-        return cls(
-            octets(f[0], "chain_id", 32),
-            identifier(f[1], "task"),
-            integer(f[2], "round"),
-            identifier(f[3], "gateway"),
-            octets(f[4], "base_model_digest", 32),
-            octets(f[5], "layout_digest", 32),
-            integer(f[6], "weight"),
-            integer(f[7], "d"),
-        )
 
 
 def encode_update(header: UpdateHeader, values: Int32s) -> bytes:

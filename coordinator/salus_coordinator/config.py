@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
+from msgspec import field
+
+from salus_chain.aggregation.registry import PREFIX, check_parameters
 from salus_chain.config import Config, beside, load
+from salus_chain.errors import Rejected
 from salus_chain.fixed import SCALE
 from salus_chain.layout import Group
 from salus_coordinator.errors import ConfigError
@@ -13,6 +17,7 @@ from salus_edge.training.schedules import Parameters, schedule
 
 Kind = Literal["calibration", "feature"]
 Algorithm = Literal["fedavg", "fedprox", "fedper", "fedrep"]
+LEAST_AVERAGED: Final = 1  # the federation's policy may ask for more
 
 
 class RoundPlan(Config, frozen=True):
@@ -31,6 +36,7 @@ class RoundPlan(Config, frozen=True):
     weight_decay: float = 0.0
     mu: float = 0.0
     rule: str = "clipped_mean"
+    rule_parameters: dict[str, int] = field(default_factory=dict)  # such as { byzantine = 1 } of multi_krum
     clip: float = 2.0
     min_updates: int = 3
     w_max: int = 100
@@ -43,6 +49,10 @@ class RoundPlan(Config, frozen=True):
             raise ConfigError("rounds: repeat >= 1, and open_s, settle_s and clip above 0")
         if min(self.shared_epochs, self.personal_epochs) < 0:
             raise ConfigError("rounds: epochs are 0 or more")
+        try:
+            check_parameters(self.rule, self.norm_bound, self.parameters(), self.min_updates, LEAST_AVERAGED)
+        except Rejected as error:
+            raise ConfigError(f"rounds: {error.reason}") from None
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -55,8 +65,8 @@ class RoundPlan(Config, frozen=True):
         return round(self.clip * SCALE)
 
     def parameters(self) -> tuple[tuple[str, int], ...]:
-        """As on chain: sorted by name, epochs as they are, everything else in parts per million."""
-        return Parameters(
+        """As on chain: sorted by name, epochs as they are, the rest in parts per million, the rule's as `rule_…`."""
+        training = Parameters(
             self.shared_epochs,
             self.personal_epochs,
             self.lr_shared,
@@ -66,6 +76,8 @@ class RoundPlan(Config, frozen=True):
             self.mu,
             self.clip,
         ).to_chain()
+        rule = ((PREFIX + name, number) for name, number in self.rule_parameters.items())
+        return tuple(sorted((*training, *rule)))
 
 
 class Arm(Config, frozen=True):

@@ -8,25 +8,30 @@ from functools import cached_property
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from salus_chain.consensus.core import Type
+from salus_chain.consensus.messages import Type
 from salus_chain.fixed import Int32s
 from salus_chain.genesis import Genesis, Policy, Validator, quorum, set_hash
 from salus_chain.keys import KeySigner
 from salus_chain.layout import Layout, Variable
 from salus_chain.node.settler import recompute
 from salus_chain.rules.apply import apply_tx, begin, build_block
-from salus_chain.rules.blocks import VOTE_DOMAIN, Block, Certificate, vote_bytes
+from salus_chain.rules.blocks import NEVER, VOTE_DOMAIN, Block, Certificate, vote_bytes
 from salus_chain.rules.state import State, genesis_state
 from salus_chain.rules.transactions import (
     STATEMENT_DOMAIN,
     ApproveModel,
     Body,
+    Change,
     Enrol,
+    Evidence,
     OpenRound,
     Receipt,
     Seal,
     Settle,
+    SetValidators,
+    SignedVote,
     Statement,
+    evidence_transaction,
     quorum_transaction,
     read_transaction,
     sign_receipt,
@@ -49,6 +54,7 @@ LAYOUT = Layout(
 )
 SHARED = ("trunk0/kernel", "head/kernel")
 D = 35
+JOINERS = 10  # hospitals that may come after the genesis
 
 
 def signer(number: int) -> KeySigner:
@@ -90,11 +96,41 @@ class Federation:
         nonce = state.nonces.get(who.public_key, 0) + ahead
         return sign_transaction(self.genesis.chain_id, who, nonce, body)
 
-    def quorum(self, body: Statement, seats: int | None = None) -> bytes:
-        wanted = quorum(len(self.validators)) if seats is None else seats
-        message = statement_bytes(self.genesis.chain_id, self.genesis.keys, body)
-        signatures = {seat: each.sign(STATEMENT_DOMAIN, message) for seat, each in enumerate(self.validators)}
+    @cached_property
+    def signers(self) -> dict[bytes, KeySigner]:
+        """By public key: the validators, and those after them who may join."""
+        keys = [signer(1 + number) for number in range(len(self.validators) + JOINERS)]
+        return {each.public_key: each for each in keys}
+
+    def joiner(self, number: int = 0) -> Validator:
+        """A hospital that the genesis does not name."""
+        return seat_row(len(self.validators) + number)
+
+    def quorum(self, body: Statement, seats: int | None = None, of: State | None = None) -> bytes:
+        """A statement of a quorum of the genesis's validators, or of those that decide the block after `of`."""
+        keys = self.genesis.keys if of is None else of.validators
+        wanted = quorum(len(keys)) if seats is None else seats
+        message = statement_bytes(self.genesis.chain_id, keys, body)
+        signatures = {seat: self.signers[key].sign(STATEMENT_DOMAIN, message) for seat, key in enumerate(keys)}
         return quorum_transaction(self.genesis.chain_id, body, signatures, wanted)
+
+    def changed(self, state: State, change: Change, member: Validator) -> State:
+        """The state after one block with a change of members."""
+        body = SetValidators(state.roster.sequence + 1, change, member)
+        return self.apply(state, self.quorum(body, of=state))
+
+    def vote(self, who: KeySigner, digest: bytes, **changes: object) -> SignedVote:
+        """A signed COMMIT of height 5, round 0, under the genesis's set; `changes` are of the vote."""
+        unsigned = SignedVote(set_hash(self.genesis.keys), 3, 5, 0, NEVER, digest, bytes(64))
+        unsigned = replace(unsigned, **changes)  # type: ignore[arg-type]
+        v = unsigned
+        message = vote_bytes(self.genesis.chain_id, v.validators_hash, v.type, v.height, v.round, v.digest, v.prepared)
+        return replace(unsigned, signature=who.sign(VOTE_DOMAIN, message))
+
+    def evidence(self, who: KeySigner) -> bytes:
+        """Proof that this key voted twice."""
+        body = Evidence(who.public_key, self.vote(who, bytes(32)), self.vote(who, bytes([1]) * 32))
+        return evidence_transaction(self.genesis.chain_id, body)
 
     def apply(self, state: State, *transactions: bytes, at_ms: int | None = None) -> State:
         """The state after one block of these, every one of which must be valid."""
@@ -109,13 +145,12 @@ class Federation:
         assert block.transactions == transactions
         return block, after
 
-    def certify(self, block: Block, seats: int | None = None) -> Certificate:
-        header = block.header
-        message = vote_bytes(
-            self.genesis.chain_id, set_hash(self.genesis.keys), Type.COMMIT, header.height, 0, header.digest
-        )
-        count = quorum(len(self.validators)) if seats is None else seats
-        signed = [each.sign(VOTE_DOMAIN, message) for each in self.validators[:count]]
+    def certify(self, block: Block, seats: int | None = None, before: State | None = None) -> Certificate:
+        """A certificate of the genesis's validators, or of those that decide the block after `before`."""
+        keys, header = self.genesis.keys if before is None else before.validators, block.header
+        message = vote_bytes(self.genesis.chain_id, set_hash(keys), Type.COMMIT, header.height, 0, header.digest)
+        count = quorum(len(keys)) if seats is None else seats
+        signed = [self.signers[key].sign(VOTE_DOMAIN, message) for key in keys[:count]]
         return Certificate(0, tuple(Seal(seat, signature) for seat, signature in enumerate(signed)))
 
     def enrolled(self, gateways: int = 3, patients: int = 4) -> State:
@@ -172,8 +207,8 @@ class Federation:
         values = np.random.default_rng(number).integers(-(1 << 24), 1 << 24, header.d, dtype=np.int32)
         return encode_update(header, values)
 
-    def receipts(self, digest: bytes, count: int = 2) -> tuple[Receipt, ...]:
-        return tuple(sign_receipt(self.genesis.chain_id, each, digest) for each in self.validators[:count])
+    def receipts(self, header: UpdateHeader, digest: bytes, count: int = 2) -> tuple[Receipt, ...]:
+        return tuple(sign_receipt(each, header, digest) for each in self.validators[:count])
 
     def commit(self, state: State, number: int, receipts: int = 2, **changes: object) -> bytes:
         """A commit transaction; `changes` are of the update's header."""
@@ -182,7 +217,7 @@ class Federation:
         key = self.gateway(number)
         nonce = state.nonces.get(key.public_key, 0)
         chain_id = self.genesis.chain_id
-        return commit_tx(chain_id, key, nonce, header, digest, self.receipts(digest, receipts))
+        return commit_tx(chain_id, key, nonce, header, digest, self.receipts(header, digest, receipts))
 
     def closed(self, gateways: int = 3) -> State:
         """A round with commits of all gateways, closed."""
@@ -199,12 +234,18 @@ class Federation:
         return recompute(state.tasks[TASK], each, MODEL, updates).settle
 
 
+def seat_row(number: int) -> Validator:
+    return Validator(
+        f"hospital-{number}",
+        signer(1 + number).public_key,
+        f"127.0.0.1:{7000 + number}",
+        f"http://127.0.0.1:{8000 + number}",
+    )
+
+
 def federation(validators: int = 4, *, test: bool = False, **policy: object) -> Federation:
     """A federation of this many validators; `policy` replaces fields of the default Policy."""
-    seats = tuple(
-        Validator(f"hospital-{n}", signer(1 + n).public_key, f"127.0.0.1:{7000 + n}", f"http://127.0.0.1:{8000 + n}")
-        for n in range(validators)
-    )
+    seats = tuple(map(seat_row, range(validators)))
     rules = replace(Policy(min_duration_ms=500, max_duration_ms=100_000, max_gateways=5), **policy)  # type: ignore[arg-type]
     keys = (signer(101).public_key,), (signer(102).public_key,)
     return Federation(Genesis("trial", START_MS, seats, *keys, rules, test))

@@ -22,7 +22,7 @@ from salus_chain.rules.transactions import (
     sign_receipt,
     statement_bytes,
 )
-from salus_chain.updates import update_digest
+from salus_chain.updates import decode_update, update_digest
 from salus_chain.views import Approval, Status, TxStatus, to_json
 from tests.chain.federation import LAYOUT, MODEL, MODEL_DIGEST, PROGRAM, TASK, federation, model_values, signer
 from tests.chain.light.test_proofs import PROOF
@@ -30,6 +30,7 @@ from tests.chain.light.test_proofs import PROOF
 F = federation()
 UPDATE = F.update(F.opened(F.enrolled()), 0)
 DIGEST = update_digest(UPDATE)
+HEADER = decode_update(UPDATE)[0]
 Answer = Callable[[int, httpx.Request], httpx.Response]
 
 
@@ -72,11 +73,11 @@ async def test_nobody_there_is_said_so() -> None:
 
 
 async def test_only_receipts_that_verify_count() -> None:
-    good = [sign_receipt(F.genesis.chain_id, validator, DIGEST) for validator in F.validators]
+    good = [sign_receipt(validator, HEADER, DIGEST) for validator in F.validators]
     wrong = {
-        0: sign_receipt(F.genesis.chain_id, signer(99), DIGEST),
+        0: sign_receipt(signer(99), HEADER, DIGEST),
         1: replace(good[1], signature=bytes(64)),
-        2: sign_receipt(F.genesis.chain_id, F.validators[2], bytes(32)),
+        2: sign_receipt(F.validators[2], replace(HEADER, weight=HEADER.weight + 1), DIGEST),
     }
 
     def give(receipts: dict[int, Receipt]) -> Answer:

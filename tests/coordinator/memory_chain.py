@@ -69,7 +69,7 @@ class MemoryChain:
         digest, key = update_digest(data), self.federation.gateway(number)
         nonce = self.state.nonces.get(key.public_key, 0)
         chain_id = self.federation.genesis.chain_id
-        self.block(commit_tx(chain_id, key, nonce, header, digest, self.federation.receipts(digest)))
+        self.block(commit_tx(chain_id, key, nonce, header, digest, self.federation.receipts(header, digest)))
         return digest, data
 
 

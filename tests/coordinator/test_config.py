@@ -37,10 +37,23 @@ def test_defaults_fill_a_short_file(tmp_path: Path) -> None:
         (HEAD + ROUND + "lr = 0.1\n", "lr"),
         (HEAD + ROUND.replace("fedrep", "magic"), "magic"),
         (HEAD + ROUND + "repeat = 0\n", "repeat"),
+        (HEAD + ROUND + 'rule = "best"\n', "best"),
+        (HEAD + ROUND + 'rule = "trimmed_mean"\n', "rule_beta_per_mille"),
+        (HEAD + ROUND + 'rule = "multi_krum"\nmin_updates = 4\nrule_parameters = { byzantine = 1 }\n', "min_updates"),
         (HEAD + "rounds = []\n", "one round"),
         (HEAD + ROUND + '[[arms]]\ntask = "x"\n[[arms.rounds]]\nkind = "calibration"\nalgorithm = "fedavg"\n', "arm x"),
     ],
-    ids=["unknown key", "unknown round key", "algorithm", "repeat", "no round", "calibrating arm"],
+    ids=[
+        "unknown key",
+        "unknown round key",
+        "algorithm",
+        "repeat",
+        "rule",
+        "parameter",
+        "too few",
+        "no round",
+        "calibrating arm",
+    ],
 )
 def test_a_wrong_file_is_refused_by_key(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
@@ -58,6 +71,14 @@ def test_rates_become_parts_per_million_sorted_by_name() -> None:
     )
     assert [name for name, _ in plan.parameters()] == sorted(found)
     assert plan.norm_bound == 3 << 23
+
+
+def test_a_rules_parameters_stand_among_the_rounds_with_a_prefix() -> None:
+    plan = RoundPlan(
+        kind="feature", algorithm="fedavg", rule="multi_krum", rule_parameters={"byzantine": 1}, min_updates=5
+    )
+    assert dict(plan.parameters())["rule_byzantine"] == 1
+    assert list(plan.parameters()) == sorted(plan.parameters())
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ async def test_what_is_committed_is_what_is_stored_however_often_validators_are_
     assert set(client.uploads) == {record.file}
     (commit,) = client.commits
     header = decode_update(record.file)[0]
-    assert (commit.digest, commit.weight, commit.d) == (update_digest(record.file), header.weight, header.d)
+    assert (commit.digest, commit.header) == (update_digest(record.file), header)
     assert record.status == "committed"
 
 

@@ -463,8 +463,8 @@ def _start(state: State, height: int, validators: tuple[bytes, ...], later: tupl
     """A fresh height; what came early for it is received now."""
     chain_id, verify = state.council.chain_id, state.council.verify
     early = tuple(state.ahead.values()) if height == state.height + 1 else ()
-    councils = Council.of(chain_id, validators, verify), Council.of(chain_id, later, verify)
-    state, effects = State(state.key, *councils, height, state.timing), NOTHING
+    own, next_one = (Council.of(chain_id, keys, verify) for keys in (validators, later))
+    state, effects = State(state.key, own, next_one, height, state.timing), NOTHING
     for message in sorted(early, key=lambda each: each.type):
         state, more = _receive(state, message)
         effects += more

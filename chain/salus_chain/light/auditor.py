@@ -41,7 +41,7 @@ def audit(genesis: Genesis, data: bytes, say: Callable[[str], None] = lambda lin
         raise ProofError(f"content: a {proven.transaction.kind.name.lower()}, not a settlement")
     body = proven.transaction.body
     say(f"content: task {body.task}, round {body.round}, settled at height {proven.height}")
-    for gateway, digest, weight in proven.commits:
+    for gateway, digest, weight, _ in proven.commits:
         say(f"  update of {gateway}: {digest.hex()} (weight {weight})")
     say(f"  aggregate:    {body.aggregate_digest.hex()}")
     say(f"  model before: {body.model_before.hex()}")

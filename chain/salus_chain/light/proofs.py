@@ -18,9 +18,11 @@ from salus_chain.errors import DecodeError, ProofError
 from salus_chain.genesis import Genesis, quorum, set_hash
 from salus_chain.rules.blocks import COMMIT_VOTE, VOTE_DOMAIN, Block, Certificate, Header, vote_bytes
 from salus_chain.rules.transactions import (
+    NO_SCORE,
     STATEMENT_DOMAIN,
     ApproveModel,
     ApproveRelease,
+    CommitRow,
     Seal,
     Settle,
     Transaction,
@@ -33,7 +35,6 @@ PROOF_TAG: Final = b"salus/proof/1"
 MAX_PROOF_BYTES: Final = 4 << 20
 
 Verify: TypeAlias = Callable[[bytes, bytes, bytes, bytes], bool]  # (public key, signature, domain, message)
-CommitRow: TypeAlias = tuple[str, bytes, int]  # gateway, update digest, weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def make_proof(block: Block, certificate: Certificate, index: int, commits: Sequ
             index,
             len(block.transactions),
             path,
-            tuple((gateway.encode(), digest, weight) for gateway, digest, weight in commits),
+            tuple((gateway.encode(), digest, weight, score) for gateway, digest, weight, score in commits),
         )
     )
 
@@ -93,8 +94,13 @@ def read_proof(data: bytes) -> Proof:
 
 
 def _commit_row(value: Value) -> CommitRow:
-    gateway, digest, weight = fields(value, 3, "commit")
-    return identifier(gateway, "gateway"), octets(digest, "digest", 32), integer(weight, "weight")
+    gateway, digest, weight, score = fields(value, 4, "commit")
+    return (
+        identifier(gateway, "gateway"),
+        octets(digest, "digest", 32),
+        integer(weight, "weight"),
+        integer(score, "score", low=NO_SCORE),
+    )
 
 
 def check_proof(

@@ -24,6 +24,8 @@ from salus_chain.rules.state import Round, RoundStatus, State
 from salus_chain.rules.transactions import (
     KINDS,
     STATEMENT_DOMAIN,
+    ApproveModel,
+    ApproveRelease,
     Receipt,
     Settle,
     Statement,
@@ -49,14 +51,14 @@ class Clerk:
         blobs: Blobs,
         fetcher: Fetcher,
         tasks: Sequence[str],
-        send: Callable[[int | None, wire.Frame], None],
+        send: Callable[[bytes | None, wire.Frame], None],
     ) -> None:
         self._ledger = ledger
         self._blobs = blobs
         self._fetcher = fetcher
         self._tasks = tuple(tasks)
         self._send = send
-        self._statements = settler.Statements(ledger.state.genesis)
+        self._statements = settler.Statements(ledger.state.genesis.chain_id, ledger.state.validators)
         self._own: dict[tuple[str, int], wire.Stated] = {}
         self._working: set[tuple[str, int]] = set()
 
@@ -66,6 +68,12 @@ class Clerk:
         closed = [each for each in state.rounds.values() if each.status is RoundStatus.CLOSED]
         keys = {(each.open.task, each.open.round) for each in closed}
         self._own = {key: stated for key, stated in self._own.items() if key in keys}
+        changed = self._statements.follow(state.validators)
+        if self._ledger.seat is None:
+            self._own.clear()
+            return []
+        if changed:
+            self._own = {key: self._sign(stated.statement) for key, stated in self._own.items()}
         fresh = [each for each in closed if (each.open.task, each.open.round) not in self._working]
         self._working |= keys
         return fresh
@@ -76,17 +84,18 @@ class Clerk:
         while self._still_closed(each):
             try:
                 outcome = await self._recompute(each)
+                stated = self._sign(outcome.settle) if outcome else None
             except (DecodeError, Rejected) as error:
                 log.error("round cannot be settled", task=key[0], round=key[1], reason=str(error))
                 return
-            if outcome is None:
+            if outcome is None or stated is None:
                 await asyncio.sleep(RETRY_S)
                 continue
             await asyncio.to_thread(self._blobs.put, outcome.model)
-            self._own[key] = self._sign(outcome.settle)
+            self._own[key] = stated
             clipped = [row.gateway for row in outcome.report.rows if row.clipped]
             log.info("recomputed", task=key[0], round=key[1], updates=len(outcome.report.rows), clipped=clipped)
-            self.stated(self._own[key])
+            self.stated(stated)
             self.remind()
             return
 
@@ -98,7 +107,10 @@ class Clerk:
     def stated(self, frame: wire.Stated) -> None:
         """Take a validator's signature; with a quorum, submit the settlement."""
         statement = frame.statement
-        if not isinstance(statement, Settle) or not self._statements.add(statement, frame.seat, frame.signature):
+        state = self._ledger.state
+        if not isinstance(statement, Settle):
+            return
+        if not self._statements.add(state, statement, frame.seat, frame.signature):
             return
         own = self._own.get((statement.task, statement.round))
         if own is not None and own.statement != statement:
@@ -107,16 +119,16 @@ class Clerk:
 
     def submit_settlements(self) -> None:
         """Submit what has a quorum; a second one of the same round is refused, harmlessly."""
-        genesis = self._ledger.state.genesis
-        wanted = quorum(len(genesis.keys))
-        for statement, seats in list(self._statements.votes.items()):
-            each = self._ledger.state.rounds.get(statement.task)
-            ready = each is not None and each.open.round == statement.round and each.status is RoundStatus.CLOSED
-            if ready and len(seats) >= wanted:
-                try:
-                    self._ledger.submit(quorum_transaction(genesis.chain_id, statement, seats, wanted))
-                except Rejected as error:
-                    log.debug("settlement refused", code=error.code)
+        state = self._ledger.state
+        wanted = quorum(len(state.validators))
+        for each in list(state.rounds.values()):
+            agreed = self._statements.agreed((each.open.task, each.open.round), wanted)
+            if agreed is None or each.status is not RoundStatus.CLOSED:
+                continue
+            try:
+                self._ledger.submit(quorum_transaction(state.genesis.chain_id, *agreed, wanted))
+            except Rejected as error:
+                log.debug("settlement refused", code=error.code)
 
     async def take_update(self, data: bytes, signature: bytes) -> Receipt:
         """Store a gateway's update of the open round and give a receipt.
@@ -138,21 +150,23 @@ class Clerk:
             )
         self._ledger.store.add_upload(header.task, header.round, gateway.id, digest)
         await asyncio.to_thread(self._blobs.put, data)
-        return sign_receipt(state.genesis.chain_id, self._ledger.seat.signer, digest)
+        return sign_receipt(self._ledger.identity.signer, header, digest)
 
     async def approve(self, candidate: Candidate) -> Approval:
         """Examine a candidate, keep its bytes, and sign the statement that a quorum may make of it."""
         if isinstance(candidate, ModelCandidate):
-            statement: Statement = approvals.approve_model(self._ledger.state, candidate, self._tasks)
+            statement: ApproveModel | ApproveRelease = approvals.approve_model(
+                self._ledger.state, candidate, self._tasks
+            )
         else:
             statement = await self._examine(candidate)
         await asyncio.to_thread(self._blobs.put, candidate.blob)
         stated = self._sign(statement)
         log.info("approved", kind=KINDS[type(statement)].name.lower(), task=statement.task)
         body = encode(statement.value())
-        return Approval(self._ledger.seat.number, int(KINDS[type(statement)]), body, stated.signature)
+        return Approval(stated.seat, int(KINDS[type(statement)]), body, stated.signature)
 
-    async def _examine(self, candidate: ReleaseCandidate) -> Statement:
+    async def _examine(self, candidate: ReleaseCandidate) -> ApproveRelease:
         manifest = approvals.read_manifest(self._ledger.state.genesis, candidate)
         task = approvals.check_manifest(self._ledger.state, manifest, self._tasks)
         model = await self.blob(task.model_digest)
@@ -167,9 +181,9 @@ class Clerk:
         data = await asyncio.to_thread(self._blobs.get, digest)
         if data is not None:
             return data
-        own = self._ledger.seat.number
-        validators = self._ledger.state.genesis.validators
-        others = [each.url for seat, each in enumerate(validators) if seat != own]
+        own = self._ledger.identity.signer.public_key
+        members = self._ledger.state.members.values()
+        others = [each.url for each in members if each.public_key != own]
         data = await self._fetcher.get(digest, urls or others)
         if data is not None:
             await asyncio.to_thread(self._blobs.put, data)
@@ -179,9 +193,9 @@ class Clerk:
         """None while bytes are missing that no validator gives."""
         model = await self.blob(each.model_before)
         updates: dict[UpdateDigest, bytes] = {}
-        urls = {seat.public_key: seat.url for seat in self._ledger.state.genesis.validators}
+        members = self._ledger.state.members
         for commit in each.commits:
-            data = await self.blob(commit.digest, [urls[key] for key in commit.holders])
+            data = await self.blob(commit.digest, [members[key].url for key in commit.holders if key in members])
             if data is not None:
                 updates[UpdateDigest(commit.digest)] = data
         lacking = settler.missing(each, tuple(updates))
@@ -198,5 +212,7 @@ class Clerk:
 
     def _sign(self, statement: Statement) -> wire.Stated:
         genesis, seat = self._ledger.state.genesis, self._ledger.seat
+        if seat is None:
+            raise Rejected("no_seat", "an observer signs no statements; ask a validator")
         message = statement_bytes(genesis.chain_id, self._ledger.state.validators, statement)
-        return wire.Stated(statement, seat.number, seat.signer.sign(STATEMENT_DOMAIN, message))
+        return wire.Stated(statement, seat, self._ledger.identity.signer.sign(STATEMENT_DOMAIN, message))

@@ -1,6 +1,7 @@
-"""The shell around consensus and rules: one validator's chain, from events to stored blocks; synchronous.
+"""The shell around consensus and rules: one node's chain, from events to stored blocks; synchronous.
 
-Every call runs to its end, so that a vote is on disk before it is sent and a block before it is told of.
+Effects run in bursts. A burst's votes are on disk, by one sync, before any of its messages leaves; a final block is
+on disk before anybody is told of it.
 """
 
 from __future__ import annotations
@@ -9,79 +10,115 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 
-from salus_chain.consensus import core as consensus
-from salus_chain.consensus.core import Decided, Message, proposer, step
+from salus_chain.consensus import core
+from salus_chain.consensus.core import step
+from salus_chain.consensus.messages import Council, Decided, Message
 from salus_chain.errors import ChainError, DecodeError, Rejected
-from salus_chain.genesis import set_hash
-from salus_chain.keys import Signer
+from salus_chain.keys import Signer, verify
 from salus_chain.node import wire
+from salus_chain.node.accusations import Accusations
 from salus_chain.node.mempool import Mempool
 from salus_chain.node.store import Store
-from salus_chain.node.votes import VoteLog
-from salus_chain.rules.apply import MAX_CLOCK_AHEAD_MS, apply_block, build_block
-from salus_chain.rules.blocks import VOTE_DOMAIN, Block, vote_bytes
-from salus_chain.rules.rounds import next_due_ms
+from salus_chain.node.votes import Slot, VoteLog
+from salus_chain.rules.apply import MAX_CLOCK_AHEAD_MS, apply_block, build_block, is_due
+from salus_chain.rules.blocks import VOTE_DOMAIN, Block, BlockDigest
 from salus_chain.rules.state import State
 from salus_chain.rules.transactions import TxId, read_transaction
 
 EARLY_TRANSACTIONS: Final = 256
 GOSSIP_TRANSACTIONS: Final = 256  # sent again on a tick
+SERVED_BLOCKS: Final = 64  # in answer to one GET
+SERVED_BYTES: Final = 4 << 20
 
 log = structlog.get_logger()
 
-Send = Callable[[int | None, wire.Frame], None]
+Send: TypeAlias = Callable[[bytes | None, wire.Frame], None]  # to one peer by its key, or to all
+SetTimer: TypeAlias = Callable[[core.Timer], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
-    """Who this validator is."""
+class Identity:
+    """Who this node is."""
 
-    number: int
     name: str
     signer: Signer
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a peer said it stands, and when, in Unix milliseconds."""
+
+    height: int
+    round: int
+    heard_ms: int
+
+
 class Diverged(ChainError):
-    """A final block does not execute here: this validator's state, or two thirds of the others', is wrong."""
+    """A final block does not execute here: this node's state, or two thirds of the others', is wrong."""
 
 
 class Ledger:
-    """State, mempool and consensus of one validator. `listeners` are told of each new state."""
+    """State, mempool and consensus of one node. `listeners` are told of each new state."""
 
     def __init__(
         self,
-        seat: Seat,
+        identity: Identity,
         store: Store,
         votes: VoteLog,
         send: Send,
+        set_timer: SetTimer,
         now_ms: Callable[[], int],
+        timing: core.Timing,
     ) -> None:
-        self.seat = seat
+        self.identity = identity
         self.store = store
         self.state = store.load()
         self.mempool = Mempool.on(self.state, now_ms())
         self.listeners: list[Callable[[State], None]] = []
+        self.standings: dict[bytes, Standing] = {}  # by peer
+        self.started_ms = now_ms()  # when the height that is being decided began here
+        self.round_changes = 0
+        self.accusations = Accusations()
         self._votes = votes
         self._send = send
+        self._set_timer = set_timer
         self._now_ms = now_ms
-        self._events: deque[consensus.Event] = deque()
+        self._events: deque[core.Event] = deque()
+        self._outbox: list[tuple[bytes | None, wire.Frame]] = []
         self._running = False
-        self._executed: dict[bytes, State] = {}  # of blocks at the next height
+        self._executed: dict[BlockDigest, State] = {}  # of blocks at the next height
         self._early: deque[bytes] = deque(maxlen=EARLY_TRANSACTIONS)  # may be valid after the next block
-        genesis = self.state.genesis
-        self._consensus = consensus.State(genesis.chain_id, genesis.keys, seat.number, self.state.height + 1)
+        chain_id = self.state.genesis.chain_id
+        council = Council.of(chain_id, self.state.validators, verify)
+        later = Council.of(chain_id, self.state.next_validators, verify)
+        self._consensus = core.State(identity.signer.public_key, council, later, self.state.height + 1, timing)
+
+    @property
+    def round(self) -> int:
+        return self._consensus.round
+
+    @property
+    def seat(self) -> int | None:
+        """This node's position in the set that decides the next block; None for an observer."""
+        return self._consensus.seat
 
     def resume(self) -> None:
-        """Say again what the vote log says was said at this height."""
-        for data in self._votes.at(self.state.height + 1):
-            frame = wire.decode_frame(data)
-            if isinstance(frame, Message):
-                self.handle(consensus.Received(frame))
-        self.propose_if_due()
+        """Go on from what the vote log says was signed at this height."""
+        messages, lock = [], None
+        for record in self._votes.at(self.state.height + 1):
+            frame = wire.decode_frame(record.message)
+            assert isinstance(frame, Message)
+            messages.append(frame)
+            kept = wire.decode_lock(record.lock) if record.lock else None
+            if kept is not None and (lock is None or kept.round > lock.round):
+                lock = kept
+        if messages:
+            self.handle(core.Restored(tuple(messages), lock))
+        self.work_if_due()
 
     def submit(self, data: bytes) -> TxId:
         """Take a transaction from a client; its id. Raises Rejected."""
@@ -89,45 +126,55 @@ class Ledger:
             tx = read_transaction(data)
         except DecodeError as error:
             raise Rejected("malformed", str(error)) from None
-        if tx.id not in self.mempool.waiting and self.store.height_of(tx.id) is None:
+        if tx.id not in self.mempool and self.store.height_of(tx.id) is None:
             self.mempool.add(tx, self._now_ms())
-            self._send(None, wire.Tx(data))
-            self.propose_if_due()
+            self._send(None, wire.Txs((data,)))
+            self.work_if_due()
         return tx.id
 
     def gossiped(self, data: bytes) -> None:
         """Take a transaction from a peer; what does not fit yet is tried once more after the next block."""
         try:
-            self.mempool.add(read_transaction(data), self._now_ms())
+            self.mempool.add(read_transaction(data), self._now_ms(), metered=False)
         except Rejected:
             self._early.append(data)
         except DecodeError as error:
             log.debug("malformed transaction from a peer", reason=str(error))
         else:
-            self.propose_if_due()
+            self.work_if_due()
+
+    def stands(self, peer: bytes, height: int, round_: int) -> None:
+        """Note where a peer says that it is."""
+        self.standings[peer] = Standing(height, round_, self._now_ms())
 
     def tick(self) -> None:
         """Twice a second: send again what may have been lost, and look at the clock."""
         for tx in islice(self.mempool.waiting.values(), GOSSIP_TRANSACTIONS):
-            self._send(None, wire.Tx(tx.data))
-        self.handle(consensus.Tick())
-        self.propose_if_due()
+            self._send(None, wire.Txs((tx.data,)))
+        self.handle(core.Tick())
+        self.work_if_due()
 
-    def propose_if_due(self) -> None:
-        """Make a block when it is this seat's turn and there is something to do."""
-        now_ms, due_ms = self._now_ms(), next_due_ms(self.state)
-        turn = proposer(len(self.state.validators), self.state.height + 1, 0) == self.seat.number
-        waiting = self.mempool.waiting or (due_ms is not None and now_ms >= due_ms)
-        if not turn or not waiting or consensus.Type.PROPOSAL in self._consensus.asked or self._running:
+    def work_if_due(self) -> None:
+        """Tell consensus when something belongs into a block."""
+        if self._running or self._consensus.round > 0:
             return
-        block, after = build_block(self.state, self.mempool.next_block(), now_ms)
-        if block.transactions or (due_ms is not None and block.header.time_ms >= due_ms):
-            self._executed[block.digest] = after
-            self.handle(consensus.Propose(block))
-        else:
-            self.mempool.rebase(self.state, now_ms)
+        for evidence in self.accusations.due(self.state):
+            self._hand_in(evidence)
+        if self.mempool.waiting or is_due(self.state, self._now_ms()):
+            self.handle(core.Work())
 
-    def handle(self, event: consensus.Event) -> None:
+    def _hand_in(self, data: bytes) -> None:
+        tx = read_transaction(data)
+        if tx.id in self.mempool:
+            return
+        try:
+            self.mempool.add(tx, self._now_ms())
+        except Rejected as error:  # such as another change of seats that takes effect first
+            log.debug("evidence waits", code=error.code)
+        else:
+            self._send(None, wire.Txs((data,)))
+
+    def handle(self, event: core.Event) -> None:
         """Run an event and all that follows from it."""
         self._events.append(event)
         if self._running:
@@ -136,68 +183,114 @@ class Ledger:
         height = self.state.height
         try:
             while self._events:
+                round_ = self._consensus.round
                 self._consensus, effects = step(self._consensus, self._events.popleft())
+                self.round_changes += self._consensus.round > round_
                 for effect in effects:
                     self._run(effect)
+            self._flush()
         finally:
             self._running = False
         if self.state.height != height:
-            self.propose_if_due()
+            for listener in self.listeners:
+                listener(self.state)
+            self.work_if_due()
 
-    def _run(self, effect: consensus.Effect) -> None:
+    def _flush(self) -> None:
+        """Votes to disk, then messages to peers."""
+        self._votes.sync()
+        outbox, self._outbox = self._outbox, []
+        for peer, frame in outbox:
+            self._send(peer, frame)
+
+    def _run(self, effect: core.Effect) -> None:
         match effect:
-            case consensus.Vote():
+            case core.Vote():
                 self._vote(effect)
-            case consensus.Send(seat, messages):
-                for message in messages:
-                    self._send(seat, message)
-            case consensus.Check(block):
-                self._check(block)
-            case consensus.Decide(decided):
+            case core.Build(round_):
+                self._build(round_)
+            case core.Check(block, fresh):
+                self._check(block, fresh)
+            case core.Decide(decided):
                 self._decide(decided)
-            case consensus.Serve(seat, height):
-                stored = self.store.block(height)
-                if stored:
-                    self._send(seat, Decided(*stored))
-            case consensus.Get(seat, height):
-                self._send(seat, wire.Get(height))
+            case core.Send(peer, messages):
+                self._outbox += [(peer, message) for message in messages]
+            case core.SendBody(peer, block):
+                self._outbox.append((peer, wire.Body(block)))
+            case core.Serve(peer, height):
+                for block, certificate in self.store.range(height, SERVED_BLOCKS, SERVED_BYTES):
+                    self._outbox.append((peer, Decided(block, certificate)))
+            case core.Get(peer, height, digest):
+                self._outbox.append((peer, wire.Get(height, self._consensus.round, digest)))
+            case core.Timer():
+                self._set_timer(effect)
+            case core.Accuse(key, first, second):
+                council = self._consensus.council if first.height == self._consensus.height else self._consensus.later
+                self.accusations.add(council.chain_id, council.hash, key, first, second)
 
-    def _vote(self, vote: consensus.Vote) -> None:
+    def _build(self, round_: int) -> None:
+        """A block of what waits; in round 0 none when there is nothing to do."""
+        now_ms = self._now_ms()
+        block, after = build_block(self.state, self.mempool.next_block(), now_ms)
+        if round_ == 0 and not block.transactions and not is_due(self.state, block.header.time_ms):
+            self.mempool.rebase(self.state, now_ms)
+            return
+        self._executed[block.digest] = after
+        self._events.append(core.Propose(round_, block))
+
+    def _vote(self, vote: core.Vote) -> None:
+        slot = Slot(vote.height, vote.round, int(vote.type))
+        lock = wire.encode_lock(vote.lock) if vote.lock else b""
+        made = self._signed(vote)
+        frame = wire.encode_frame(made)
         try:
-            data = self._votes.record(vote, lambda: wire.encode_frame(self._signed(vote)))
+            stored = self._votes.record(slot, lambda: frame, lock)
         except Rejected as error:
             log.error("vote refused", code=error.code, reason=error.reason)
             return
-        message = wire.decode_frame(data)
+        message = made if stored == frame else wire.decode_frame(stored)
         assert isinstance(message, Message)
-        self._send(None, message)
-        self._events.append(consensus.Received(message))
+        self._outbox.append((None, message))
+        self._events.append(core.Received(message))
 
-    def _signed(self, vote: consensus.Vote) -> Message:
-        genesis = self.state.genesis
-        covered = vote_bytes(
-            genesis.chain_id,
-            set_hash(self.state.validators),
+    def _signed(self, vote: core.Vote) -> Message:
+        covered = self._consensus.council.covered(vote.type, vote.height, vote.round, vote.digest, vote.prepared)
+        seat = self._consensus.seat
+        assert seat is not None
+        return Message(
             vote.type,
             vote.height,
             vote.round,
             vote.digest,
+            seat,
+            self.identity.signer.sign(VOTE_DOMAIN, covered),
+            vote.prepared,
+            vote.block,
+            vote.certificate,
+            vote.changes,
         )
-        signature = self.seat.signer.sign(VOTE_DOMAIN, covered)
-        return Message(vote.type, vote.height, vote.round, vote.digest, self.seat.number, signature, vote.block)
 
-    def _check(self, block: Block) -> None:
+    def _check(self, block: Block, fresh: bool) -> None:
+        reason = self._too_soon(block) if fresh else ""
+        if reason:
+            log.warning("proposal refused", height=block.header.height, reason=reason)
+            return
         if block.digest not in self._executed:
-            ahead_ms = block.header.time_ms - self._now_ms()
-            if ahead_ms > MAX_CLOCK_AHEAD_MS:
-                log.warning("proposal too early", height=block.header.height, ahead_ms=ahead_ms)
-                return
             try:
                 self._executed[block.digest] = apply_block(self.state, block)
             except Rejected as error:
                 log.warning("proposal refused", height=block.header.height, code=error.code, reason=error.reason)
                 return
-        self._events.append(consensus.Checked(block.digest))
+        self._events.append(core.Checked(block.digest))
+
+    def _too_soon(self, block: Block) -> str:
+        """Why a block that was made just now may not be voted for; a prepared one is never asked."""
+        ahead_ms = block.header.time_ms - self._now_ms()
+        if ahead_ms > MAX_CLOCK_AHEAD_MS:
+            return f"its time is {ahead_ms} ms ahead of this clock"
+        if self._consensus.round == 0 and not block.transactions and not is_due(self.state, block.header.time_ms):
+            return "it is empty and nothing was due"
+        return ""
 
     def _decide(self, decided: Decided) -> None:
         block, before = decided.block, self.state
@@ -208,20 +301,19 @@ class Ledger:
             except Rejected as error:
                 raise Diverged(f"final block {block.header.height} is refused here: {error}") from None
         self.store.append(block, decided.certificate, before, after)
-        self.state = after
+        self.state, self.started_ms = after, self._now_ms()
         self._executed.clear()
         final = [read_transaction(data).id for data in block.transactions]
         self.mempool.rebase(after, self._now_ms(), final)
         early, self._early = self._early, deque(maxlen=EARLY_TRANSACTIONS)
         for data in early:
             self._try_again(data)
-        self._events.append(consensus.Started(after.height + 1, after.validators))
-        log.info("block", height=after.height, transactions=len(final), digest=block.digest.hex()[:16])
-        for listener in self.listeners:
-            listener(after)
+        self._events.append(core.Started(after.height + 1, after.validators, after.next_validators))
+        round_, digest = decided.certificate.round, block.digest.hex()[:16]
+        log.info("block", height=after.height, round=round_, transactions=len(final), digest=digest)
 
     def _try_again(self, data: bytes) -> None:
         try:
-            self.mempool.add(read_transaction(data), self._now_ms())
+            self.mempool.add(read_transaction(data), self._now_ms(), metered=False)
         except Rejected as error:
             log.debug("transaction refused", code=error.code)

@@ -14,20 +14,20 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import structlog
 
 from salus_chain.config import beside
-from salus_chain.consensus import core as consensus
+from salus_chain.consensus import core
+from salus_chain.consensus.messages import Decided, Message
 from salus_chain.errors import ConfigError
 from salus_chain.founding import BLOBS_FOLDER, DATABASE_FILE, VOTES_FILE
 from salus_chain.genesis import Genesis, read_genesis
 from salus_chain.keys import PemSigner
 from salus_chain.node import wire
 from salus_chain.node.blobs import Blobs, FolderBlobs, UrlBlobs
-from salus_chain.node.ledger import Ledger, Seat
-from salus_chain.node.peers import Peers, require_loopback
+from salus_chain.node.ledger import Identity, Ledger
+from salus_chain.node.peers import Peers
 from salus_chain.node.registrar import Registrar
 from salus_chain.node.store import Store
 from salus_chain.node.validator import ValidatorConfig, read_validator
@@ -37,6 +37,7 @@ from salus_chain.rules.state import State
 
 TICK_S: Final = 0.5
 REGISTER_S: Final = 1.0
+ROUND_DOUBLINGS: Final = 4  # a round's timer grows to 16 times the first
 CONNECT_S: Final = 0.3  # before registering, so that the first transactions reach the peers at once
 
 log = structlog.get_logger()
@@ -48,51 +49,79 @@ def clock_ms() -> int:
 
 
 class Node:
-    """One validator, put together from its configuration; the parts' listener."""
+    """One validator or observer, put together from its configuration; the parts' listener."""
 
-    def __init__(self, config: ValidatorConfig, genesis: Genesis, folder: Path, seat: Seat, blobs: Blobs) -> None:
+    def __init__(
+        self, config: ValidatorConfig, genesis: Genesis, folder: Path, identity: Identity, blobs: Blobs
+    ) -> None:
         from salus_chain.node.clerk import Clerk
         from salus_chain.node.fetch import Fetcher
 
         self.genesis = genesis
         self._config = config
-        addresses = [validator.peer for validator in genesis.validators]
-        rng = Random(os.urandom(16))  # noqa: S311  (spreads reconnections, guards nothing)
-        self.peers = Peers(genesis.chain_id, seat.number, addresses, self, rng)
         self.store = Store.open(folder / DATABASE_FILE, genesis)
         votes = VoteLog.open(folder / VOTES_FILE)
-        self.ledger = Ledger(seat, self.store, votes, self.peers.send, clock_ms)
-        self.fetcher = Fetcher(genesis.chain_id, seat.signer)
-        self.clerk = Clerk(self.ledger, blobs, self.fetcher, config.tasks, self.peers.send)
+        timing = core.Timing(config.round_ms, config.round_ms << ROUND_DOUBLINGS)
+        self.ledger = Ledger(identity, self.store, votes, self.send, self._set_timer, clock_ms, timing)
+        own = self.ledger.state.members.get(identity.signer.public_key)
+        rng = Random(os.urandom(16))  # noqa: S311  (spreads reconnections, guards nothing)
+        self.peers = Peers(genesis.chain_id, identity.signer, config.listen_peer or (own.peer if own else ""), self, rng)
+        self.peers.members(self.ledger.state.members)
+        self.fetcher = Fetcher(genesis.chain_id, identity.signer)
+        self.clerk = Clerk(self.ledger, blobs, self.fetcher, config.tasks, self.send)
         self.blobs = blobs
         self.changed = asyncio.Event()  # set at each block, and then replaced
         self.stopping = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._fault: asyncio.Future[None] | None = None
         self._woken = asyncio.Event()
         self.ledger.listeners.append(self._advanced)
 
-    def received(self, seat: int, frame: wire.Frame) -> None:
+    def send(self, peer: bytes | None, frame: wire.Frame) -> None:
+        """Queue a frame for one peer, or for all."""
+        self.peers.send(peer, frame)
+
+    def received(self, peer: bytes, frame: wire.Frame) -> None:
         match frame:
-            case consensus.Message():
-                self.ledger.handle(consensus.Received(frame))
-            case consensus.Decided():
-                height = frame.block.header.height
-                self.ledger.handle(consensus.ReceivedDecided(frame))
-                if self.ledger.state.height == height:  # perhaps there are more
-                    self.peers.send(seat, wire.Get(height + 1))
-            case wire.Get(height):
-                self.ledger.handle(consensus.Asked(seat, height))
-            case wire.Tx(data):
-                self.ledger.gossiped(data)
+            case Message():
+                self.ledger.handle(core.Received(frame))
+            case Decided():
+                self.ledger.handle(core.ReceivedDecided(frame))
+            case wire.Get(height, round_, digest):
+                self.ledger.stands(peer, height, round_)
+                self.ledger.handle(core.Asked(peer, height, digest))
+                if height > self.ledger.state.height + 1:
+                    self.send(peer, wire.Get(self.ledger.state.height + 1, self.ledger.round))
+            case wire.Body(block):
+                self.ledger.handle(core.ReceivedBody(block))
+            case wire.Txs(transactions):
+                for data in transactions:
+                    self.ledger.gossiped(data)
             case wire.Stated():
                 self.clerk.stated(frame)
 
-    def connected(self, seat: int) -> None:
-        self.ledger.handle(consensus.Connected(seat))
+    def connected(self, peer: bytes) -> None:
+        self.ledger.handle(core.Connected(peer))
         self.clerk.remind()
+
+    def _set_timer(self, timer: core.Timer) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        timeout = core.Timeout(timer.height, timer.round)
+        self._timer = asyncio.get_running_loop().call_later(timer.after_ms / 1_000, self._timed_out, timeout)
+
+    def _timed_out(self, timeout: core.Timeout) -> None:
+        """A fault here ends `run`, as one in a task would."""
+        try:
+            self.ledger.handle(timeout)
+        except Exception as error:
+            if self._fault is not None and not self._fault.done():
+                self._fault.set_exception(error)
 
     def _advanced(self, state: State) -> None:
         """A block became final: wake whoever waits, and start settling what it closed."""
+        self.peers.members(state.members)
         self.changed.set()
         self.changed = asyncio.Event()
         self._woken.set()
@@ -109,6 +138,7 @@ class Node:
         """Until `stopping` is set. Raises ConfigError when an address cannot be listened on."""
         from salus_chain.node.service import serve
 
+        self._fault = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
@@ -116,6 +146,7 @@ class Node:
                     "peers": self.peers.run(),
                     "clock": self._clock(),
                     "registrar": self._register(),
+                    "fault": self._raise_fault(self._fault),
                 }
                 running = [tasks.create_task(part, name=name) for name, part in parts.items()]
                 http = tasks.create_task(serve(self), name="http")
@@ -128,8 +159,13 @@ class Node:
                 self._tasks = None
                 _cancel_all("settle ")
         finally:
+            if self._timer is not None:
+                self._timer.cancel()
             await self.fetcher.close()
             self.store.close()
+
+    async def _raise_fault(self, fault: asyncio.Future[None]) -> None:
+        await fault
 
     async def _clock(self) -> None:
         """Tick twice a second, and exactly when a round is due."""
@@ -143,7 +179,7 @@ class Node:
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(wait_s, 0.001)):
                     await self._woken.wait()
-            self.ledger.propose_if_due()
+            self.ledger.work_if_due()
             if time.monotonic() - ticked >= TICK_S:
                 ticked = time.monotonic()
                 self.ledger.tick()
@@ -167,17 +203,17 @@ def load_node(path: Path) -> Node:
     config = read_validator(path)
     genesis = read_genesis(beside(path, config.genesis))
     signer = PemSigner.load(beside(path, config.key))
-    if signer.public_key not in genesis.keys:
-        raise ConfigError(f"{path}: key: {config.key} has no seat in {config.genesis}")
-    seat = Seat(genesis.keys.index(signer.public_key), config.name, signer)
-    for validator in genesis.validators[seat.number : seat.number + 1]:
-        require_loopback(urlsplit(validator.url).hostname or "", "HTTP")
-        require_loopback(validator.peer.rpartition(":")[0].strip("[]"), "peer")
+    if signer.public_key not in genesis.keys and not (config.listen_peer and config.listen_http):
+        raise ConfigError(
+            f"{path}: key: {config.key} has no seat in {config.genesis}; a node that joins a running chain needs"
+            " listen_peer and listen_http, and becomes a member by the validators' vote"
+        )
+    identity = Identity(config.name, signer)
     folder = beside(path, config.folder)
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; `salus chain init` makes it")
     blobs: Blobs = UrlBlobs(config.blobs) if config.blobs else FolderBlobs(folder / BLOBS_FOLDER)
-    return Node(config, genesis, folder, seat, blobs)
+    return Node(config, genesis, folder, identity, blobs)
 
 
 async def run_validator(path: Path) -> None:
@@ -186,5 +222,5 @@ async def run_validator(path: Path) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stopping.set)
-    log.info("validator", name=node.ledger.seat.name, height=node.ledger.state.height)
+    log.info("validator", name=node.ledger.identity.name, height=node.ledger.state.height)
     await node.run()

@@ -35,7 +35,7 @@ class Registrar:
 
     def submit(self) -> bool:
         """Whether anything is still to become final."""
-        ledger, signer = self._ledger, self._ledger.seat.signer
+        ledger, signer = self._ledger, self._ledger.identity.signer
         for body in wanted(self._config, ledger.mempool.pending, signer.public_key):
             if body in self._refused:
                 continue

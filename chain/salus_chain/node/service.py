@@ -19,7 +19,7 @@ from salus_chain.keys import verify
 from salus_chain.light.proofs import make_proof
 from salus_chain.node.rpc import create_app
 from salus_chain.rules.state import Release, Round
-from salus_chain.rules.transactions import Receipt, TxId
+from salus_chain.rules.transactions import CommitRow, Receipt, TxId
 from salus_chain.signing import FETCH_DOMAIN
 from salus_chain.views import Approval, GatewayView, ReleaseView, RoundView, Status, TaskView, TxStatus
 
@@ -37,7 +37,7 @@ class NodeService:
 
     def status(self) -> Status:
         state = self._node.ledger.state
-        return Status(self._node.ledger.seat.name, state.genesis.chain_id, state.height, state.time_ms)
+        return Status(self._node.ledger.identity.name, state.genesis.chain_id, state.height, state.time_ms)
 
     async def wait(self, above: int, timeout_s: float) -> Status:
         deadline = time.monotonic() + timeout_s
@@ -147,13 +147,13 @@ class NodeService:
         known = self._node.store.round(task, number)
         if known is None:
             return None
-        commits = [(commit.gateway, commit.digest, commit.weight) for commit in known.commits]
+        commits = [commit.row for commit in known.commits]
         return self._proof(self._node.store.settlement(task, number), commits)
 
     def release_proof(self, task: str) -> bytes | None:
         return self._proof(self._node.store.newest_release(task), [])
 
-    def _proof(self, place: tuple[int, int] | None, commits: list[tuple[str, bytes, int]]) -> bytes | None:
+    def _proof(self, place: tuple[int, int] | None, commits: list[CommitRow]) -> bytes | None:
         stored = self._node.store.block(place[0]) if place else None
         return make_proof(*stored, place[1], commits) if stored and place else None
 
@@ -174,7 +174,8 @@ class _Server(uvicorn.Server):
 
 async def serve(node: Node) -> None:
     """Serve HTTP at the seat's URL until the node stops. Raises ConfigError when the port is taken."""
-    url = urlsplit(node.genesis.validators[node.ledger.seat.number].url)
+    own = node.ledger.identity.signer.public_key
+    url = urlsplit(next(each.url for each in node.genesis.validators if each.public_key == own))
     config = uvicorn.Config(
         create_app(NodeService(node)),
         log_config=None,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TypeAlias
 
 import numpy as np
 
-from salus_chain.aggregation.aggregate import Report, aggregate, apply_aggregate
+from salus_chain.aggregation.aggregate import aggregate, apply_aggregate
+from salus_chain.aggregation.registry import read_rule
+from salus_chain.aggregation.report import Report
 from salus_chain.errors import Rejected
 from salus_chain.fixed import Int32s
-from salus_chain.genesis import Genesis
 from salus_chain.keys import verify
 from salus_chain.rules.models import layout
 from salus_chain.rules.state import CommitEntry, Round, State, Task
@@ -19,7 +20,7 @@ from salus_chain.rules.transactions import STATEMENT_DOMAIN, Settle, statement_b
 from salus_chain.updates import UpdateDigest, UpdateHeader, aggregate_digest, decode_model, decode_update, encode_model
 from salus_chain.updates import model_digest as digest_of_model
 
-MAX_STATEMENTS: Final = 64  # bodies kept of rounds that are not settled here yet
+RoundKey: TypeAlias = tuple[str, int]  # task, round
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,13 @@ def recompute(task: Task, each: Round, model: bytes, updates: Mapping[UpdateDige
     Raises DecodeError, or Rejected `wrong_update` when a file is not what its commit says.
     """
     shape = layout(task.layout_json)
-    rows = [_values(each, commit, updates[UpdateDigest(commit.digest)]) for commit in each.commits]
+    rows = np.empty((len(each.commits), each.d), np.int32)
+    for row, commit in enumerate(each.commits):
+        rows[row] = _values(each, commit, updates[UpdateDigest(commit.digest)])
+    rule = read_rule(each.open.rule, each.open.norm_bound, each.open.parameters)
     weights = np.array([commit.weight for commit in each.commits], np.int64)
     names = [commit.gateway for commit in each.commits]
-    combined, report = aggregate(each.open.rule, np.stack(rows), weights, names, each.open.norm_bound)
+    combined, report = aggregate(rule, rows, weights, names, [commit.score for commit in each.commits])
     _, before = decode_model(model)
     after = apply_aggregate(before, combined, shape.indices(each.open.variables))
     settle = Settle(
@@ -78,29 +82,54 @@ def missing(each: Round, held: Sequence[bytes]) -> tuple[bytes, ...]:
 
 @dataclass
 class Statements:
-    """Validators' signatures on settlements, until a quorum agrees."""
+    """Signatures on settlements of the validators that decide the next block, until a quorum agrees.
 
-    genesis: Genesis
-    votes: dict[Settle, dict[int, bytes]] = field(default_factory=dict)
+    A seat has one word on a round, its latest; so nobody's words push out another's.
+    """
 
-    def add(self, statement: Settle, seat: int, signature: bytes) -> bool:
-        """Keep a signature that verifies; whether it is new."""
-        if not 0 <= seat < len(self.genesis.keys) or seat in self.votes.get(statement, {}):
+    chain_id: bytes
+    validators: tuple[bytes, ...]
+    votes: dict[RoundKey, dict[int, tuple[Settle, bytes]]] = field(default_factory=dict)
+
+    def follow(self, validators: tuple[bytes, ...]) -> bool:
+        """Whether the set is another than before; signatures under the old one then count no more."""
+        if validators == self.validators:
             return False
-        message = statement_bytes(self.genesis.chain_id, self.genesis.keys, statement)
-        if not verify(self.genesis.keys[seat], signature, STATEMENT_DOMAIN, message):
-            return False
-        self.votes.setdefault(statement, {})[seat] = signature
-        while len(self.votes) > MAX_STATEMENTS:
-            del self.votes[next(iter(self.votes))]
+        self.validators = validators
+        self.votes.clear()
         return True
 
+    def add(self, state: State, statement: Settle, seat: int, signature: bytes) -> bool:
+        """Keep a signature that verifies, on a round that is or may soon be closed; whether it is new."""
+        key = (statement.task, statement.round)
+        if not 0 <= seat < len(self.validators) or not _may_close(state, key):
+            return False
+        if self.votes.get(key, {}).get(seat, (None,))[0] == statement:
+            return False
+        message = statement_bytes(self.chain_id, self.validators, statement)
+        if not verify(self.validators[seat], signature, STATEMENT_DOMAIN, message):
+            return False
+        self.votes.setdefault(key, {})[seat] = (statement, signature)
+        return True
+
+    def agreed(self, key: RoundKey, wanted: int) -> tuple[Settle, dict[int, bytes]] | None:
+        """The settlement that at least `wanted` seats signed, and their signatures by seat."""
+        said = self.votes.get(key, {})
+        for statement in {each for each, _ in said.values()}:
+            seats = {seat: signature for seat, (each, signature) in said.items() if each == statement}
+            if len(seats) >= wanted:
+                return statement, seats
+        return None
+
     def forget_settled(self, state: State) -> None:
-        """Drop what is over: statements of rounds before a task's latest, or of one that is not active."""
-        for statement in list(self.votes):
-            each = state.rounds.get(statement.task)
-            over = each is not None and (
-                statement.round < each.open.round or (statement.round == each.open.round and not each.active)
-            )
-            if over:
-                del self.votes[statement]
+        """Drop rounds that are over."""
+        self.votes = {key: said for key, said in self.votes.items() if _may_close(state, key)}
+
+
+def _may_close(state: State, key: RoundKey) -> bool:
+    """Whether a round is a task's latest and active, or, as another validator may be a block ahead, its next."""
+    task, number = key
+    each, known = state.rounds.get(task), state.tasks.get(task)
+    if known is None or not known.round <= number <= known.round + 1:
+        return False
+    return number > known.round or (each is not None and each.active)

@@ -27,12 +27,19 @@ class ConsentSeat(Config, frozen=True):
 
 
 class ValidatorConfig(Config, frozen=True):
-    """Paths are relative to the file. `tasks` are the tasks, or patterns, that the hospital takes part in."""
+    """Paths are relative to the file. `tasks` are the tasks, or patterns, that the hospital takes part in.
+
+    `listen_peer` and `listen_http`, each `host:port`, are what to listen on where that is not the address by which
+    others know this validator: behind a translated address, say, or in a container.
+    """
 
     name: str
     key: str = "key.pem"
     genesis: str = "genesis.toml"
     folder: str = "data"
+    listen_peer: str = ""
+    listen_http: str = ""
+    round_ms: int = 400  # how long a proposer may take before the next one has its turn
     blobs: str = ""  # an fsspec URL; empty: the folder's own
     tasks: tuple[str, ...] = ()
     gateways: tuple[GatewaySeat, ...] = ()

@@ -2,7 +2,7 @@
 
 A transaction is judged by the same function in the mempool, in a proposal and in a final block, so the
 mempool rejects exactly what a block would. Every rejection has a stable code. The verbs themselves stand in
-`members` (gateways and consents), `rounds` and `models`.
+`members` (gateways and consents), `rounds`, `models`, `governance` (who takes part) and `evidence`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any, Final
 from salus_chain.errors import DecodeError, Rejected
 from salus_chain.genesis import quorum, set_hash
 from salus_chain.keys import verify
-from salus_chain.rules import members, models, rounds
+from salus_chain.rules import evidence, governance, members, models, rounds
 from salus_chain.rules.blocks import MAX_BLOCK_TRANSACTIONS, Block, Header, transactions_root
-from salus_chain.rules.state import State, state_root
+from salus_chain.rules.state import State, Table, sealed, state_root, write
 from salus_chain.rules.transactions import (
     STATEMENT_DOMAIN,
     TX_DOMAIN,
@@ -34,17 +34,36 @@ VERBS: Final[dict[Kind, Verb]] = {
     Kind.REVOKE: members.revoke,
     Kind.CONSENT: members.consent,
     Kind.WITHDRAW: members.withdraw,
+    Kind.ATTEST: members.attest,
     Kind.OPEN_ROUND: rounds.open_round,
     Kind.COMMIT: rounds.commit,
     Kind.SETTLE: rounds.settle,
+    Kind.AUTHORIZE: governance.authorize,
+    Kind.DEAUTHORIZE: governance.deauthorize,
     Kind.APPROVE_MODEL: models.approve_model,
     Kind.APPROVE_RELEASE: models.approve_release,
+    Kind.SET_VALIDATORS: governance.set_validators,
+    Kind.EVIDENCE: evidence.convict,
 }
 
 
 def begin(state: State, time_ms: int) -> State:
     """The state in which the next block's first transaction applies: due rounds are closed or expired."""
-    return rounds.advance(replace(state, height=state.height + 1, time_ms=time_ms))
+    return rounds.advance(replace(state, height=state.height + 1, time_ms=time_ms, touched=None))
+
+
+def finish(before: State, inside: State) -> State:
+    """The state after the last transaction of the block that `begin(before, …)` started: seats move up, root made."""
+    validators = before.next_validators
+    if inside.validators != validators:
+        inside = write(inside, (Table.ROSTER, b"", replace(inside.roster, validators=validators)))
+    return sealed(inside)
+
+
+def is_due(state: State, now_ms: int) -> bool:
+    """Whether a block is due without transactions: a round closes or expires, or a change of seats waits."""
+    due_ms = rounds.next_due_ms(state)
+    return state.roster.pending or (due_ms is not None and now_ms >= due_ms)
 
 
 def block_time(state: State, now_ms: int) -> int:
@@ -60,7 +79,7 @@ def apply_tx(state: State, tx: Transaction) -> State:
         _check_nonce(state, tx)
     _check_signatures(state, tx)
     after = VERBS[tx.kind](state, tx.sender, tx.body)
-    return replace(after, nonces={**after.nonces, tx.sender: tx.nonce + 1}) if tx.sender else after
+    return write(after, (Table.NONCES, tx.sender, tx.nonce + 1)) if tx.sender else after
 
 
 def check_tx(state: State, tx: Transaction, now_ms: int) -> None:
@@ -78,6 +97,7 @@ def build_block(state: State, transactions: Iterable[Transaction], now_ms: int) 
         except Rejected:
             continue
         taken.append(tx.data)
+    after = finish(state, after)
     header = _header(state, after, time_ms, tuple(taken))
     return Block(header, tuple(taken)), replace(after, parent=header.digest)
 
@@ -97,6 +117,7 @@ def apply_block(state: State, block: Block) -> State:
             after = apply_tx(after, read_transaction(data))
         except DecodeError as error:
             raise Rejected("malformed", str(error)) from None
+    after = finish(state, after)
     if header != _header(state, after, header.time_ms, block.transactions):
         raise Rejected("wrong_header", f"block {header.height}: a root or hash in the header is not what follows")
     return replace(after, parent=header.digest)
@@ -127,6 +148,8 @@ def _check_signatures(state: State, tx: Transaction) -> None:
         if not verify(tx.sender, tx.signature, TX_DOMAIN, tx.signed_bytes):
             raise Rejected("bad_signature", f"the {tx.kind.name.lower()} is not signed by {tx.sender.hex()[:16]}")
         return
+    if tx.kind is Kind.EVIDENCE:
+        return  # it carries its own
     seats = [seal.seat for seal in tx.seals]
     if len(seats) != quorum(len(state.validators)) or seats != sorted(set(seats)):
         raise Rejected(

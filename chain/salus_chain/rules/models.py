@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from salus_chain.errors import DecodeError, Rejected
 from salus_chain.layout import Layout
-from salus_chain.rules.state import NO_RELEASE, Release, State, Task
+from salus_chain.rules.state import NO_RELEASE, Release, State, Table, Task, write
 from salus_chain.rules.transactions import ApproveModel, ApproveRelease
 
 
@@ -31,7 +31,7 @@ def approve_model(state: State, sender: bytes, body: ApproveModel) -> State:
         body.model_digest,
         known.release if known else NO_RELEASE,
     )
-    return replace(state, tasks={**state.tasks, body.task: task})
+    return write(state, (Table.TASKS, body.task, task))
 
 
 def approve_release(state: State, sender: bytes, body: ApproveRelease) -> State:
@@ -42,7 +42,7 @@ def approve_release(state: State, sender: bytes, body: ApproveRelease) -> State:
     if body.settled_model_digest != task.model_digest:
         raise Rejected("stale_model", f"task {body.task}: the release is not made from the settled model")
     release = Release(body.version, body.blob_digest, body.model_sha256, body.settled_model_digest)
-    return replace(state, tasks={**state.tasks, body.task: replace(task, release=release)})
+    return write(state, (Table.TASKS, body.task, replace(task, release=release)))
 
 
 def require_task(state: State, task: str) -> Task:

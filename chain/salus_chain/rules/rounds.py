@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import replace
 
-from salus_chain.aggregation.aggregate import MAX_NORM_BOUND, RULES
+from salus_chain.aggregation.registry import RULES, check_parameters, counted
+from salus_chain.aggregation.rule import MAX_NORM_BOUND
 from salus_chain.errors import Rejected
 from salus_chain.genesis import faults
 from salus_chain.keys import verify
 from salus_chain.rules.models import layout, require_task
-from salus_chain.rules.state import CommitEntry, Gateway, Round, RoundStatus, State, Task
+from salus_chain.rules.state import CommitEntry, Gateway, Round, RoundStatus, Row, State, Table, Task, write
 from salus_chain.rules.transactions import (
+    NO_SCORE,
     RECEIPT_DOMAIN,
     ROUND_KINDS,
     Commit,
@@ -23,22 +26,27 @@ from salus_chain.updates import UpdateHeader
 
 def advance(state: State) -> State:
     """Close and expire what is due at `state.time_ms`."""
-    changed = {task: _advance(each, state) for task, each in state.rounds.items() if each.active}
-    return replace(state, rounds={**state.rounds, **changed}) if changed else state
+    moved = [(each, _advance(each, state)) for each in state.rounds.values() if each.active]
+    changed: list[Row] = [(Table.ROUNDS, each.open.task, after) for each, after in moved if after is not each]
+    return write(state, *changed) if changed else state
 
 
 def _advance(each: Round, state: State) -> Round:
     if each.status is RoundStatus.OPEN and state.time_ms >= each.open.deadline_ms:
-        enough = len(each.commits) >= each.open.min_updates
-        each = replace(
-            each,
-            status=RoundStatus.CLOSED if enough else RoundStatus.EXPIRED,
-            closed_height=state.height,
-            reason="" if enough else "too_few_updates",
-        )
+        reason = _lack(each)
+        status = RoundStatus.EXPIRED if reason else RoundStatus.CLOSED
+        each = replace(each, status=status, closed_height=state.height, reason=reason)
     if each.status is RoundStatus.CLOSED and state.time_ms >= each.open.settle_deadline_ms:
         each = replace(each, status=RoundStatus.EXPIRED, reason="not_settled")
     return each
+
+
+def _lack(each: Round) -> str:
+    """Why a round that is due cannot be settled: too few updates, or too few that its rule takes into account."""
+    if len(each.commits) < each.open.min_updates:
+        return "too_few_updates"
+    taken = counted(each.open.rule, (commit.score for commit in each.commits))
+    return "too_few_for_rule" if taken < each.open.min_updates else ""
 
 
 def next_due_ms(state: State) -> int | None:
@@ -53,7 +61,7 @@ def next_due_ms(state: State) -> int | None:
 
 def open_round(state: State, sender: bytes, body: OpenRound) -> State:
     """A coordinator asks, within the policy, for updates of some of the task's variables."""
-    if sender not in state.genesis.coordinators:
+    if sender not in state.coordinators:
         raise Rejected("not_a_coordinator", f"{sender.hex()[:16]} may not open rounds in this federation")
     task = require_task(state, body.task)
     if body.task in state.rounds and state.rounds[body.task].active:
@@ -65,11 +73,7 @@ def open_round(state: State, sender: bytes, body: OpenRound) -> State:
     _check_policy(state, body)
     shared = _shared_size(task, body)
     opened = Round(body, RoundStatus.OPEN, layout(task.layout_json).digest, shared, task.model_digest, state.height)
-    return replace(
-        state,
-        tasks={**state.tasks, body.task: replace(task, round=body.round)},
-        rounds={**state.rounds, body.task: opened},
-    )
+    return write(state, (Table.TASKS, body.task, replace(task, round=body.round)), (Table.ROUNDS, body.task, opened))
 
 
 def _check_policy(state: State, body: OpenRound) -> None:
@@ -89,6 +93,7 @@ def _check_policy(state: State, body: OpenRound) -> None:
     for code, breaks in wrong.items():
         if breaks:
             raise Rejected(code, f"task {body.task}, round {body.round}: outside the genesis policy {policy}")
+    check_parameters(body.rule, body.norm_bound, body.parameters, body.min_updates, policy.min_updates)
 
 
 def _shared_size(task: Task, body: OpenRound) -> int:
@@ -138,22 +143,16 @@ def check_update(state: State, header: UpdateHeader) -> tuple[Round, Gateway]:
 
 
 def commit(state: State, sender: bytes, body: Commit) -> State:
-    """One commit per gateway and round, with receipts of at least f+1 validators, one of which is honest."""
-    header = UpdateHeader(
-        state.genesis.chain_id,
-        body.task,
-        body.round,
-        body.gateway,
-        body.base_model_digest,
-        body.layout_digest,
-        body.weight,
-        body.d,
-    )
+    """One commit per gateway and round, with receipts of at least f+1 validators: an honest one has the bytes and
+    saw that their header is this one.
+    """
+    header = body.header
     each, gateway = check_update(state, header)
     where = f"task {body.task}, round {body.round}, gateway {body.gateway}"
     if gateway.public_key != sender:
         raise Rejected("wrong_sender", f"{where}: committed by another key than the gateway's")
-    if any(entry.gateway == body.gateway for entry in each.commits):
+    at = bisect_left(each.commits, body.gateway, key=_gateway)
+    if at < len(each.commits) and each.commits[at].gateway == body.gateway:
         raise Rejected("duplicate_commit", f"{where}: has committed already")
     holders = tuple(receipt.public_key for receipt in body.receipts)
     wanted = faults(len(state.validators)) + 1
@@ -161,14 +160,20 @@ def commit(state: State, sender: bytes, body: Commit) -> State:
         raise Rejected("too_few_receipts", f"{where}: {len(holders)} receipts where {wanted} are needed")
     if holders != tuple(sorted(set(holders))):
         raise Rejected("duplicate_receipt", f"{where}: receipts are of distinct validators, sorted by key")
-    message = receipt_bytes(state.genesis.chain_id, body.digest)
+    message = receipt_bytes(header, body.digest)
     for receipt in body.receipts:
         valid = verify(receipt.public_key, receipt.signature, RECEIPT_DOMAIN, message)
         if receipt.public_key not in state.validators or not valid:
             raise Rejected("bad_receipt", f"{where}: {receipt.public_key.hex()[:16]} gave no such receipt")
-    entry = CommitEntry(body.gateway, body.digest, body.weight, holders)
-    commits = tuple(sorted((*each.commits, entry), key=lambda one: one.gateway))
-    return replace(state, rounds={**state.rounds, body.task: replace(each, commits=commits)})
+    attested = state.attestations.get(body.gateway)
+    score = NO_SCORE if attested is None else attested.score
+    entry = CommitEntry(body.gateway, body.digest, header.weight, score, holders)
+    commits = (*each.commits[:at], entry, *each.commits[at:])
+    return write(state, (Table.ROUNDS, body.task, replace(each, commits=commits)))
+
+
+def _gateway(entry: CommitEntry) -> str:
+    return entry.gateway
 
 
 def settle(state: State, sender: bytes, body: Settle) -> State:
@@ -192,8 +197,8 @@ def settle(state: State, sender: bytes, body: Settle) -> State:
         model_after=body.model_after,
         aggregate_digest=body.aggregate_digest,
     )
-    return replace(
+    return write(
         state,
-        tasks={**state.tasks, body.task: replace(task, model_digest=body.model_after)},
-        rounds={**state.rounds, body.task: settled},
+        (Table.TASKS, body.task, replace(task, model_digest=body.model_after)),
+        (Table.ROUNDS, body.task, settled),
     )

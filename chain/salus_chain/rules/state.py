@@ -1,231 +1,90 @@
-"""The chain's state after a block: who takes part, each task's model and latest round; and its root."""
+"""The chain's state after a block: who takes part, each task's model and latest round; and its root.
+
+The root is of a Merkle trie (`trie`) over all entries, brought up to date at a block's end from the keys that
+the block wrote. Tables are persistent maps: a transaction copies none of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from dataclasses import fields as dataclass_fields
 from enum import StrEnum
-from functools import lru_cache
-from typing import Final, TypeAlias
+from hashlib import sha256
+from operator import attrgetter
+from typing import Any, Final, TypeAlias
 
-from salus_chain import merkle
-from salus_chain.codec import Value, decode, encode, fields, identifier, integer, items, octets, text
+from immutables import Map
+
+from salus_chain.codec import Value, decode, encode, fields, identifier, integer, items, octets
 from salus_chain.errors import DecodeError
-from salus_chain.genesis import Genesis
-from salus_chain.rules.transactions import OpenRound, commit_set_root
+from salus_chain.genesis import Genesis, Validator
+from salus_chain.rules.entries import (
+    NO_RELEASE,
+    Attestation,
+    CommitEntry,
+    ConsentEntry,
+    Gateway,
+    Release,
+    Round,
+    RoundStatus,
+    Standing,
+    Task,
+)
+from salus_chain.rules.roster import Roster, genesis_roster
+from salus_chain.trie import Node, root, update
+
+__all__ = [
+    "NO_RELEASE",
+    "Attestation",
+    "CommitEntry",
+    "ConsentEntry",
+    "Gateway",
+    "Release",
+    "Roster",
+    "Round",
+    "RoundStatus",
+    "Row",
+    "Standing",
+    "State",
+    "Table",
+    "Task",
+    "decode_state",
+    "encode_state",
+    "entries",
+    "entry_key",
+    "entry_value",
+    "genesis_state",
+    "sealed",
+    "state_of",
+    "state_root",
+    "touched_rows",
+    "write",
+]
+
+MAX_ENTRIES: Final = 10_000_000  # of a snapshot
+
+Entry: TypeAlias = Gateway | ConsentEntry | Attestation | Standing | Task | Round | Roster | int | str
+Key: TypeAlias = bytes | str
 
 
-class RoundStatus(StrEnum):
-    """open → closed → settled; either of the first two may expire instead."""
+class Table(StrEnum):
+    """The tables of the state, each named as its field."""
 
-    OPEN = "open"
-    CLOSED = "closed"
-    SETTLED = "settled"
-    EXPIRED = "expired"
-
-
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """A gateway under its hospital's key. A revoked one stays, so that its id and key are not reused."""
-
-    id: str
-    validator: bytes
-    public_key: bytes
-    patients: int
-    revoked: bool
-
-    def value(self) -> Value:
-        return (self.id.encode(), self.validator, self.public_key, self.patients, int(self.revoked))
-
-    @classmethod
-    def read(cls, value: Value) -> Gateway:
-        f = fields(value, 5, "gateway")
-        return cls(
-            identifier(f[0], "id"),
-            octets(f[1], "validator", 33),
-            octets(f[2], "public_key", 33),
-            integer(f[3], "patients"),
-            bool(integer(f[4], "revoked", high=1)),
-        )
+    NONCES = "nonces"
+    GATEWAYS = "gateways"
+    KEYS = "keys"
+    CONSENTS = "consents"
+    ATTESTATIONS = "attestations"
+    STANDINGS = "standings"
+    TASKS = "tasks"
+    ROUNDS = "rounds"
+    ROSTER = "roster"  # one entry, under the empty key
 
 
-@dataclass(frozen=True, slots=True)
-class ConsentEntry:
-    """A consent's digests, the hospital that wrote it, and whether it was withdrawn."""
-
-    consent: bytes
-    device: bytes
-    validator: bytes
-    withdrawn: bool
-
-    def value(self) -> Value:
-        return (self.consent, self.device, self.validator, int(self.withdrawn))
-
-    @classmethod
-    def read(cls, value: Value) -> ConsentEntry:
-        f = fields(value, 4, "consent")
-        return cls(
-            octets(f[0], "consent", 32),
-            octets(f[1], "device", 32),
-            octets(f[2], "validator", 33),
-            bool(integer(f[3], "withdrawn", high=1)),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """The newest approved release of a task; version 0: there is none yet."""
-
-    version: int
-    blob_digest: bytes
-    model_sha256: bytes
-    settled_model_digest: bytes
-
-    def value(self) -> Value:
-        return (self.version, self.blob_digest, self.model_sha256, self.settled_model_digest)
-
-    @classmethod
-    def read(cls, value: Value) -> Release:
-        f = fields(value, 4, "release")
-        return cls(
-            integer(f[0], "version"),
-            octets(f[1], "blob_digest", 32),
-            octets(f[2], "model_sha256", 32),
-            octets(f[3], "settled_model_digest", 32),
-        )
-
-
-NO_RELEASE: Final = Release(0, bytes(32), bytes(32), bytes(32))
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A task's shared model.
-
-    `round` is the last one opened, 0 before the first; `sequence` counts approvals.
-    """
-
-    id: str
-    round: int
-    sequence: int
-    layout_json: str
-    program_digest: bytes
-    model_digest: bytes
-    release: Release
-
-    def value(self) -> Value:
-        return (
-            self.id.encode(),
-            self.round,
-            self.sequence,
-            self.layout_json.encode(),
-            self.program_digest,
-            self.model_digest,
-            self.release.value(),
-        )
-
-    @classmethod
-    def read(cls, value: Value) -> Task:
-        f = fields(value, 7, "task")
-        return cls(
-            identifier(f[0], "id"),
-            integer(f[1], "round"),
-            integer(f[2], "sequence"),
-            text(f[3], "layout_json"),
-            octets(f[4], "program_digest", 32),
-            octets(f[5], "model_digest", 32),
-            Release.read(f[6]),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class CommitEntry:
-    """A gateway's commit to an update, and the keys of the validators that gave receipts for its bytes."""
-
-    gateway: str
-    digest: bytes
-    weight: int
-    holders: tuple[bytes, ...]
-
-    def value(self) -> Value:
-        return (self.gateway.encode(), self.digest, self.weight, self.holders)
-
-    @classmethod
-    def read(cls, value: Value) -> CommitEntry:
-        f = fields(value, 4, "commit")
-        return cls(
-            identifier(f[0], "gateway"),
-            octets(f[1], "digest", 32),
-            integer(f[2], "weight"),
-            items(f[3], lambda key: octets(key, "holder", 33), "holders"),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """A task's latest round.
-
-    Heights are 0 and digests empty until they happen; commits are sorted by gateway.
-    """
-
-    open: OpenRound
-    status: RoundStatus
-    layout_digest: bytes
-    d: int
-    model_before: bytes
-    opened_height: int
-    closed_height: int = 0
-    settled_height: int = 0
-    model_after: bytes = b""
-    aggregate_digest: bytes = b""
-    reason: str = ""  # why it expired
-    commits: tuple[CommitEntry, ...] = ()
-
-    @property
-    def active(self) -> bool:
-        return self.status in (RoundStatus.OPEN, RoundStatus.CLOSED)
-
-    @property
-    def commits_root(self) -> bytes:
-        return commit_set_root((commit.gateway, commit.digest, commit.weight) for commit in self.commits)
-
-    def value(self) -> Value:
-        return (
-            self.open.value(),
-            self.status.encode(),
-            self.layout_digest,
-            self.d,
-            self.model_before,
-            self.opened_height,
-            self.closed_height,
-            self.settled_height,
-            self.model_after,
-            self.aggregate_digest,
-            self.reason.encode(),
-            tuple(commit.value() for commit in self.commits),
-        )
-
-    @classmethod
-    def read(cls, value: Value) -> Round:
-        f = fields(value, 12, "round")
-        try:
-            status = RoundStatus(text(f[1], "status"))
-        except ValueError as error:
-            raise DecodeError(f"round: {error}") from None
-        return cls(
-            OpenRound.read(f[0]),
-            status,
-            octets(f[2], "layout_digest", 32),
-            integer(f[3], "d"),
-            octets(f[4], "model_before", 32),
-            integer(f[5], "opened_height"),
-            integer(f[6], "closed_height"),
-            integer(f[7], "settled_height"),
-            octets(f[8], "model_after"),
-            octets(f[9], "aggregate_digest"),
-            text(f[10], "reason"),
-            items(f[11], CommitEntry.read, "commits"),
-        )
+Touched: TypeAlias = "tuple[Table, Key, Touched] | None"  # a list that grows at its head
+Row: TypeAlias = tuple[Table, Key, Entry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,94 +92,210 @@ class State:
     """Everything that a block may depend on. The genesis stays with it: it never changes."""
 
     genesis: Genesis
+    roster: Roster
     height: int
     time_ms: int
     parent: bytes  # the digest of the block at `height`; the chain id at height 0
-    nonces: Mapping[bytes, int] = field(default_factory=dict)  # sender → the next nonce
-    gateways: Mapping[str, Gateway] = field(default_factory=dict)
-    keys: Mapping[bytes, str] = field(default_factory=dict)  # every key a gateway ever had → that gateway
-    consents: Mapping[bytes, ConsentEntry] = field(default_factory=dict)
-    tasks: Mapping[str, Task] = field(default_factory=dict)
-    rounds: Mapping[str, Round] = field(default_factory=dict)  # task → its latest round
+    nonces: Map[bytes, int] = field(default_factory=Map)  # sender → the next nonce
+    gateways: Map[str, Gateway] = field(default_factory=Map)
+    keys: Map[bytes, str] = field(default_factory=Map)  # every key a gateway ever had → that gateway
+    consents: Map[bytes, ConsentEntry] = field(default_factory=Map)
+    attestations: Map[str, Attestation] = field(default_factory=Map)  # gateway → the latest
+    standings: Map[bytes, Standing] = field(default_factory=Map)  # every key that ever was a member's
+    tasks: Map[str, Task] = field(default_factory=Map)
+    rounds: Map[str, Round] = field(default_factory=Map)  # task → its latest round
+    enrolled: Map[bytes, int] = field(default_factory=Map)  # hospital → its gateways that are not revoked
+    touched: Touched = field(default=None, compare=False, repr=False)  # written by the latest block, newest first
+    tree: Node = field(default=None, compare=False, repr=False)  # of all entries; `sealed` adds what a block wrote
 
     @property
     def validators(self) -> tuple[bytes, ...]:
-        return self.genesis.keys
+        """The keys that decide block height+1, by seat."""
+        return self.roster.validators
+
+    @property
+    def next_validators(self) -> tuple[bytes, ...]:
+        """The keys that decide block height+2, by seat."""
+        return self.roster.next_validators
+
+    @property
+    def seats(self) -> tuple[Validator, ...]:
+        return self.roster.seats
+
+    @property
+    def next_seats(self) -> tuple[Validator, ...]:
+        return self.roster.next_seats
+
+    @property
+    def observers(self) -> tuple[Validator, ...]:
+        return self.roster.observers
+
+    @property
+    def members(self) -> Mapping[bytes, Validator]:
+        """All that may connect as peers, by key."""
+        return self.roster.by_key
+
+    @property
+    def coordinators(self) -> tuple[bytes, ...]:
+        return self.roster.coordinators
+
+
+_PLACES: Final = {each.name: place for place, each in enumerate(dataclass_fields(State))}
+_VALUES: Final = attrgetter(*_PLACES)
+_ASSIGN: Final = tuple(getattr(State, name).__set__ for name in _PLACES)
 
 
 def genesis_state(genesis: Genesis) -> State:
     """The state before the first block."""
-    return State(genesis, 0, genesis.time_ms, genesis.chain_id)
+    standings = Map({key: Standing(key, 0) for key in genesis.keys})
+    state = State(genesis, genesis_roster(genesis), 0, genesis.time_ms, genesis.chain_id, standings=standings)
+    return _with_trie(state)
 
 
-Entry: TypeAlias = Gateway | ConsentEntry | Task | Round
-NONCE, GATEWAY, KEY, CONSENT, TASK, ROUND = range(1, 7)  # tables, in the order of the root's leaves
+def write(state: State, *rows: Row) -> State:
+    """The state with these entries, and their keys remembered for the root."""
+    changed: dict[str, Any] = {}
+    touched = state.touched
+    for table, key, entry in rows:
+        if table is Table.ROSTER:
+            changed["roster"] = entry
+        else:
+            changed[table] = changed.get(table, getattr(state, table)).set(key, entry)
+        touched = (table, key, touched)
+    changed["touched"] = touched
+    return _evolved(state, changed)
+
+
+def _evolved(state: State, changed: Mapping[str, Any]) -> State:
+    """As `dataclasses.replace`, in a third of its time: it is called twice for every transaction."""
+    values = list(_VALUES(state))
+    for name, value in changed.items():
+        values[_PLACES[name]] = value
+    new = object.__new__(State)
+    for assign, value in zip(_ASSIGN, values, strict=True):
+        assign(new, value)
+    return new
+
+
+def sealed(state: State) -> State:
+    """The state at a block's end: its tree holds what the block wrote; `touched` stays, for who stores it."""
+    changes = {sha256(entry_key(*row)).digest(): _digest(state, *row) for row in _touched_rows(state)}
+    return replace(state, tree=update(state.tree, changes))
 
 
 def state_root(state: State) -> bytes:
-    """Merkle root over the canonical (table, key, entry) triples, sorted."""
-    leaves = [_plain_leaf(NONCE, key, nonce) for key, nonce in state.nonces.items()]
-    leaves += [_plain_leaf(KEY, key, gateway.encode()) for key, gateway in state.keys.items()]
-    leaves += [_leaf(GATEWAY, key.encode(), entry) for key, entry in state.gateways.items()]
-    leaves += [_leaf(CONSENT, key, entry) for key, entry in state.consents.items()]
-    leaves += [_leaf(TASK, key.encode(), entry) for key, entry in state.tasks.items()]
-    leaves += [_leaf(ROUND, key.encode(), entry) for key, entry in state.rounds.items()]
-    return merkle.root(sorted(leaves))
+    """The root over all entries of a state that `sealed`, `genesis_state` or `decode_state` gave."""
+    return root(state.tree)
 
 
-@lru_cache(maxsize=1 << 16)  # most entries outlive many blocks
-def _leaf(table: int, key: bytes, entry: Entry) -> bytes:
-    return encode((table, key, entry.value()))
+def touched_rows(state: State) -> Iterator[tuple[bytes, bytes]]:
+    """What the latest block wrote, each entry once: key and value as `entries` gives them."""
+    for table, key in _touched_rows(state):
+        yield entry_key(table, key), entry_value(_entry(state, table, key))
 
 
-@lru_cache(maxsize=1 << 16)
-def _plain_leaf(table: int, key: bytes, value: int | bytes) -> bytes:
-    return encode((table, key, value))
+def _touched_rows(state: State) -> Iterator[tuple[Table, Key]]:
+    seen: set[tuple[Table, Key]] = set()
+    touched = state.touched
+    while touched is not None:
+        table, key, touched = touched
+        if (table, key) not in seen:
+            seen.add((table, key))
+            yield table, key
+
+
+def entries(state: State) -> Iterator[tuple[bytes, bytes]]:
+    """Every entry of the state: its canonical key [table, key], whose SHA-256 is its place in the trie, and value."""
+    for table in Table:
+        rows = ((b"", state.roster),) if table is Table.ROSTER else getattr(state, table).items()
+        for key, entry in rows:
+            yield entry_key(table, key), entry_value(entry)
+
+
+def entry_key(table: Table, key: Key) -> bytes:
+    """An entry's name, in bytes."""
+    return encode((table.encode(), key if isinstance(key, bytes) else key.encode()))
+
+
+def entry_value(entry: Entry) -> bytes:
+    """An entry's canonical bytes."""
+    if isinstance(entry, int):
+        return encode(entry)
+    return encode(entry.encode() if isinstance(entry, str) else entry.value())
+
+
+def _entry(state: State, table: Table, key: Key) -> Entry:
+    entry: Entry = state.roster if table is Table.ROSTER else getattr(state, table)[key]
+    return entry
+
+
+def _digest(state: State, table: Table, key: Key) -> bytes:
+    return sha256(entry_value(_entry(state, table, key))).digest()
+
+
+def _with_trie(state: State) -> State:
+    changes = {sha256(key).digest(): sha256(value).digest() for key, value in entries(state)}
+    return replace(state, tree=update(None, changes))
 
 
 def encode_state(state: State) -> bytes:
     """A snapshot, without the genesis."""
-    return encode(
-        (
-            state.height,
-            state.time_ms,
-            state.parent,
-            tuple(state.nonces.items()),
-            tuple(gateway.value() for gateway in state.gateways.values()),
-            tuple((key, gateway.encode()) for key, gateway in state.keys.items()),
-            tuple(consent.value() for consent in state.consents.values()),
-            tuple(task.value() for task in state.tasks.values()),
-            tuple(each.value() for each in state.rounds.values()),
-        )
-    )
+    return encode((state.height, state.time_ms, state.parent, tuple(entries(state))))
 
 
 def decode_state(genesis: Genesis, data: bytes) -> State:
     """Raises DecodeError when `data` is not a snapshot."""
-    f = fields(decode(data), 9, "state")
-    gateways = items(f[4], Gateway.read, "gateways")
-    consents = items(f[6], ConsentEntry.read, "consents")
-    tasks = items(f[7], Task.read, "tasks")
-    rounds = items(f[8], Round.read, "rounds")
-    return replace(
-        genesis_state(genesis),
-        height=integer(f[0], "height"),
-        time_ms=integer(f[1], "time_ms"),
-        parent=octets(f[2], "parent", 32),
-        nonces=dict(items(f[3], _nonce, "nonces")),
-        gateways={gateway.id: gateway for gateway in gateways},
-        keys=dict(items(f[5], _key, "keys")),
-        consents={consent.consent: consent for consent in consents},
-        tasks={task.id: task for task in tasks},
-        rounds={each.open.task: each for each in rounds},
+    f = fields(decode(data), 4, "state")
+    head = integer(f[0], "height"), integer(f[1], "time_ms"), octets(f[2], "parent", 32)
+    return state_of(genesis, *head, items(f[3], _pair, "entries", MAX_ENTRIES))
+
+
+def state_of(genesis: Genesis, height: int, time_ms: int, parent: bytes, rows: Iterable[tuple[bytes, bytes]]) -> State:
+    """The state of which `rows` are all entries. Raises DecodeError."""
+    tables: dict[Table, dict[Any, Any]] = {table: {} for table in Table}
+    for name, value in rows:
+        table, key, entry = _read_entry(name, value)
+        tables[table][key] = entry
+    roster = tables.pop(Table.ROSTER).get(b"")
+    if roster is None:
+        raise DecodeError("state: it has no roster")
+    state = replace(
+        State(genesis, roster, height, time_ms, parent),
+        **{table.value: Map(entries) for table, entries in tables.items()},  # type: ignore[arg-type]
     )
+    active = Counter(each.validator for each in state.gateways.values() if not each.revoked)
+    return _with_trie(replace(state, enrolled=Map(active)))
 
 
-def _nonce(value: Value) -> tuple[bytes, int]:
-    key, nonce = fields(value, 2, "nonce")
-    return octets(key, "sender", 33), integer(nonce, "nonce")
+def _pair(value: Value) -> tuple[bytes, bytes]:
+    name, entry = fields(value, 2, "entry")
+    return octets(name, "entry key"), octets(entry, "entry")
 
 
-def _key(value: Value) -> tuple[bytes, str]:
-    key, gateway = fields(value, 2, "key")
-    return octets(key, "key", 33), identifier(gateway, "gateway")
+def _read_entry(name: bytes, data: bytes) -> Row:
+    raw_table, raw_key = fields(decode(name), 2, "entry key")
+    key, value = octets(raw_key, "key"), decode(data)
+    try:
+        table = Table(octets(raw_table, "table").decode())
+    except ValueError as error:
+        raise DecodeError(f"state: {error}") from None
+    match table:
+        case Table.NONCES:
+            return table, key, integer(value, "nonce")
+        case Table.KEYS:
+            return table, key, identifier(value, "gateway")
+        case Table.CONSENTS | Table.STANDINGS | Table.ROSTER:
+            return table, key, READERS[table].read(value)
+        case _:
+            return table, identifier(key, "key"), READERS[table].read(value)
+
+
+READERS: Final[dict[Table, Any]] = {
+    Table.GATEWAYS: Gateway,
+    Table.CONSENTS: ConsentEntry,
+    Table.ATTESTATIONS: Attestation,
+    Table.STANDINGS: Standing,
+    Table.TASKS: Task,
+    Table.ROUNDS: Round,
+    Table.ROSTER: Roster,
+}

@@ -1,9 +1,10 @@
-"""Transactions: what each signer may ask of the chain, and how it is written and signed.
+"""Transactions: how what a signer asks of the chain is written and signed. The bodies stand in `bodies`.
 
 A transaction is the canonical array [chain id, kind, sender, nonce, body, signatures]; its id is the SHA-256
 of those bytes. One with a single signer names that key as sender, counts its nonce up by one from 0, and has
 one signature over the first five fields. One of a quorum has an empty sender and nonce 0; each validator
-signs the *statement* (chain id, validator set, kind, body), and the signatures stand sorted by seat.
+signs the *statement* (chain id, validator set, kind, body), and the signatures stand sorted by seat. Evidence
+carries its own signatures: it has an empty sender, nonce 0 and none beside them.
 """
 
 from __future__ import annotations
@@ -11,28 +12,92 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NewType, TypeAlias
 
-from salus_chain import merkle
-from salus_chain.codec import Value, decode, encode, fields, identifier, integer, items, octets, text
+from salus_chain.codec import Value, decode, encode, fields, integer, items, octets
 from salus_chain.errors import DecodeError
 from salus_chain.genesis import set_hash
+from salus_chain.rules.bodies.anyone import Evidence, SignedVote
+from salus_chain.rules.bodies.coordinators import ROUND_KINDS, OpenRound
+from salus_chain.rules.bodies.gateways import (
+    NO_SCORE,
+    RECEIPT_DOMAIN,
+    Commit,
+    CommitRow,
+    Receipt,
+    commit_set_root,
+    receipt_bytes,
+    sign_receipt,
+)
+from salus_chain.rules.bodies.hospitals import Attest, Consent, Enrol, Revoke, Withdraw
+from salus_chain.rules.bodies.quorums import (
+    ApproveModel,
+    ApproveRelease,
+    Authorize,
+    Change,
+    Deauthorize,
+    Settle,
+    SetValidators,
+)
 
 if TYPE_CHECKING:  # the auditor reads transactions without the library that signs them
     from salus_chain.keys import Signer
+
+__all__ = [
+    "BODIES",
+    "KINDS",
+    "NO_SCORE",
+    "QUORUM_KINDS",
+    "RECEIPT_DOMAIN",
+    "ROUND_KINDS",
+    "ApproveModel",
+    "ApproveRelease",
+    "Attest",
+    "Authorize",
+    "Body",
+    "Change",
+    "Commit",
+    "CommitRow",
+    "Consent",
+    "Deauthorize",
+    "Enrol",
+    "Evidence",
+    "Kind",
+    "OpenRound",
+    "Receipt",
+    "Revoke",
+    "Seal",
+    "SetValidators",
+    "Settle",
+    "SignedVote",
+    "Statement",
+    "Transaction",
+    "TxId",
+    "Withdraw",
+    "commit_set_root",
+    "evidence_transaction",
+    "quorum_transaction",
+    "read_transaction",
+    "receipt_bytes",
+    "sign_receipt",
+    "sign_transaction",
+    "statement_bytes",
+]
 
 TxId = NewType("TxId", bytes)
 
 TX_DOMAIN: Final = b"salus/transaction/1"
 STATEMENT_DOMAIN: Final = b"salus/statement/1"
-RECEIPT_DOMAIN: Final = b"salus/receipt/1"
 MAX_TX_BYTES: Final = 1 << 18
-ROUND_KINDS: Final = ("feature", "calibration")
+CACHED_TX_BYTES: Final = 4_096  # a commit with 34 receipts; larger ones are decoded anew, so the cache stays small
+ARRAY_OF_5: Final = b"\x85"
+SIGNATURE_ITEM_BYTES: Final = 66  # a single sender's signature with its CBOR head, at the end of a transaction
 
 
 class Kind(IntEnum):
-    """The kinds of transactions; those without a body below come with the chain's next step."""
+    """The kinds of transactions, by signer: below 10 a hospital, 10 a gateway, 20 a coordinator, 30 a quorum."""
 
     ENROL = 1
     REVOKE = 2
@@ -50,312 +115,27 @@ class Kind(IntEnum):
     EVIDENCE = 40
 
 
-QUORUM_KINDS: Final = frozenset({Kind.SETTLE, Kind.APPROVE_MODEL, Kind.APPROVE_RELEASE})
-
-
-@dataclass(frozen=True, slots=True)
-class Enrol:
-    """A hospital enrols its gateway, or changes its number of patients."""
-
-    gateway: str
-    public_key: bytes
-    patients: int
-
-    def value(self) -> Value:
-        return (self.gateway.encode(), self.public_key, self.patients)
-
-    @classmethod
-    def read(cls, value: Value) -> Enrol:
-        gateway, key, patients = fields(value, 3, "enrol")
-        return cls(identifier(gateway, "gateway"), octets(key, "public_key", 33), integer(patients, "patients"))
-
-
-@dataclass(frozen=True, slots=True)
-class Revoke:
-    """A hospital ends its gateway's part."""
-
-    gateway: str
-
-    def value(self) -> Value:
-        return (self.gateway.encode(),)
-
-    @classmethod
-    def read(cls, value: Value) -> Revoke:
-        (gateway,) = fields(value, 1, "revoke")
-        return cls(identifier(gateway, "gateway"))
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """A patient's consent for a device, both as 32-byte salted digests: no identity is on chain."""
-
-    consent: bytes
-    device: bytes
-
-    def value(self) -> Value:
-        return (self.consent, self.device)
-
-    @classmethod
-    def read(cls, value: Value) -> Consent:
-        consent, device = fields(value, 2, "consent")
-        return cls(octets(consent, "consent", 32), octets(device, "device", 32))
-
-
-@dataclass(frozen=True, slots=True)
-class Withdraw:
-    """A consent's end."""
-
-    consent: bytes
-
-    def value(self) -> Value:
-        return (self.consent,)
-
-    @classmethod
-    def read(cls, value: Value) -> Withdraw:
-        (consent,) = fields(value, 1, "withdraw")
-        return cls(octets(consent, "consent", 32))
-
-
-@dataclass(frozen=True, slots=True)
-class OpenRound:
-    """A coordinator opens a round of a task.
-
-    `variables` are names of the task's layout in flat order; `parameters` are sorted by name; `norm_bound` is
-    the L2 bound C as an integer at 2^-24; deadlines are Unix milliseconds.
-    """
-
-    task: str
-    round: int
-    kind: str
-    base_sha256: bytes
-    program_digest: bytes
-    variables: tuple[str, ...]
-    algorithm: str
-    parameters: tuple[tuple[str, int], ...]
-    rule: str
-    norm_bound: int
-    min_updates: int
-    w_max: int
-    deadline_ms: int
-    settle_deadline_ms: int
-
-    def value(self) -> Value:
-        return (
-            self.task.encode(),
-            self.round,
-            self.kind.encode(),
-            self.base_sha256,
-            self.program_digest,
-            tuple(name.encode() for name in self.variables),
-            self.algorithm.encode(),
-            tuple((name.encode(), number) for name, number in self.parameters),
-            self.rule.encode(),
-            self.norm_bound,
-            self.min_updates,
-            self.w_max,
-            self.deadline_ms,
-            self.settle_deadline_ms,
-        )
-
-    @classmethod
-    def read(cls, value: Value) -> OpenRound:
-        f = fields(value, 14, "open_round")
-        return cls(
-            task=identifier(f[0], "task"),
-            round=integer(f[1], "round"),
-            kind=identifier(f[2], "kind"),
-            base_sha256=octets(f[3], "base_sha256", 32),
-            program_digest=octets(f[4], "program_digest", 32),
-            variables=items(f[5], lambda name: text(name, "variables", 256), "variables", 4096),
-            algorithm=identifier(f[6], "algorithm"),
-            parameters=items(f[7], _parameter, "parameters", 256),
-            rule=identifier(f[8], "rule"),
-            norm_bound=integer(f[9], "norm_bound"),
-            min_updates=integer(f[10], "min_updates"),
-            w_max=integer(f[11], "w_max"),
-            deadline_ms=integer(f[12], "deadline_ms"),
-            settle_deadline_ms=integer(f[13], "settle_deadline_ms"),
-        )
-
-
-def _parameter(value: Value) -> tuple[str, int]:
-    name, number = fields(value, 2, "parameter")
-    return text(name, "parameter", 64), integer(number, "parameter", low=-(1 << 63))
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """A validator's signature that it stores, durably, the bytes of an update."""
-
-    public_key: bytes
-    signature: bytes
-
-    def value(self) -> Value:
-        return (self.public_key, self.signature)
-
-    @classmethod
-    def read(cls, value: Value) -> Receipt:
-        key, signature = fields(value, 2, "receipt")
-        return cls(octets(key, "receipt key", 33), octets(signature, "receipt signature", 64))
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A gateway commits to its update of a round: the update's header, its digest, and who stores it."""
-
-    task: str
-    round: int
-    gateway: str
-    base_model_digest: bytes
-    layout_digest: bytes
-    weight: int
-    d: int
-    digest: bytes
-    receipts: tuple[Receipt, ...]
-
-    def value(self) -> Value:
-        return (
-            self.task.encode(),
-            self.round,
-            self.gateway.encode(),
-            self.base_model_digest,
-            self.layout_digest,
-            self.weight,
-            self.d,
-            self.digest,
-            tuple(receipt.value() for receipt in self.receipts),
-        )
-
-    @classmethod
-    def read(cls, value: Value) -> Commit:
-        f = fields(value, 9, "commit")
-        return cls(
-            task=identifier(f[0], "task"),
-            round=integer(f[1], "round"),
-            gateway=identifier(f[2], "gateway"),
-            base_model_digest=octets(f[3], "base_model_digest", 32),
-            layout_digest=octets(f[4], "layout_digest", 32),
-            weight=integer(f[5], "weight"),
-            d=integer(f[6], "d"),
-            digest=octets(f[7], "digest", 32),
-            receipts=items(f[8], Receipt.read, "receipts", 256),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Settle:
-    """What a quorum recomputed from a closed round's updates.
-
-    `commits_root` is `commit_set_root` of its commits.
-    """
-
-    task: str
-    round: int
-    commits_root: bytes
-    model_before: bytes
-    aggregate_digest: bytes
-    model_after: bytes
-
-    def value(self) -> Value:
-        return (
-            self.task.encode(),
-            self.round,
-            self.commits_root,
-            self.model_before,
-            self.aggregate_digest,
-            self.model_after,
-        )
-
-    @classmethod
-    def read(cls, value: Value) -> Settle:
-        f = fields(value, 6, "settle")
-        return cls(
-            identifier(f[0], "task"),
-            integer(f[1], "round"),
-            octets(f[2], "commits_root", 32),
-            octets(f[3], "model_before", 32),
-            octets(f[4], "aggregate_digest", 32),
-            octets(f[5], "model_after", 32),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ApproveModel:
-    """A quorum gives a task its first model, or a new one; `sequence` counts a task's approvals up from 1."""
-
-    task: str
-    sequence: int
-    layout_json: str
-    program_digest: bytes
-    model_digest: bytes
-
-    def value(self) -> Value:
-        return (
-            self.task.encode(),
-            self.sequence,
-            self.layout_json.encode(),
-            self.program_digest,
-            self.model_digest,
-        )
-
-    @classmethod
-    def read(cls, value: Value) -> ApproveModel:
-        f = fields(value, 5, "approve_model")
-        return cls(
-            identifier(f[0], "task"),
-            integer(f[1], "sequence"),
-            text(f[2], "layout_json"),
-            octets(f[3], "program_digest", 32),
-            octets(f[4], "model_digest", 32),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ApproveRelease:
-    """A quorum checked an int8 model against the settled one. `blob_digest` is of [SignedManifest, model]."""
-
-    task: str
-    version: int
-    blob_digest: bytes
-    model_sha256: bytes
-    settled_model_digest: bytes
-
-    def value(self) -> Value:
-        return (
-            self.task.encode(),
-            self.version,
-            self.blob_digest,
-            self.model_sha256,
-            self.settled_model_digest,
-        )
-
-    @classmethod
-    def read(cls, value: Value) -> ApproveRelease:
-        f = fields(value, 5, "approve_release")
-        return cls(
-            identifier(f[0], "task"),
-            integer(f[1], "version", high=(1 << 32) - 1),
-            octets(f[2], "blob_digest", 32),
-            octets(f[3], "model_sha256", 32),
-            octets(f[4], "settled_model_digest", 32),
-        )
-
-
-Body: TypeAlias = Enrol | Revoke | Consent | Withdraw | OpenRound | Commit | Settle | ApproveModel | ApproveRelease
-Statement: TypeAlias = Settle | ApproveModel | ApproveRelease
+Statement: TypeAlias = Settle | Authorize | Deauthorize | ApproveModel | ApproveRelease | SetValidators
+Body: TypeAlias = Enrol | Revoke | Consent | Withdraw | Attest | OpenRound | Commit | Statement | Evidence
 
 BODIES: Final[dict[Kind, type[Body]]] = {
     Kind.ENROL: Enrol,
     Kind.REVOKE: Revoke,
     Kind.CONSENT: Consent,
     Kind.WITHDRAW: Withdraw,
+    Kind.ATTEST: Attest,
     Kind.COMMIT: Commit,
     Kind.OPEN_ROUND: OpenRound,
     Kind.SETTLE: Settle,
+    Kind.AUTHORIZE: Authorize,
+    Kind.DEAUTHORIZE: Deauthorize,
     Kind.APPROVE_MODEL: ApproveModel,
     Kind.APPROVE_RELEASE: ApproveRelease,
+    Kind.SET_VALIDATORS: SetValidators,
+    Kind.EVIDENCE: Evidence,
 }
 KINDS: Final[dict[type[Body], Kind]] = {body: kind for kind, body in BODIES.items()}
+QUORUM_KINDS: Final = frozenset(kind for kind in Kind if Kind.SETTLE <= kind < Kind.EVIDENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,9 +156,9 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """A decoded transaction with its own bytes.
+    """A decoded transaction with its own bytes and their digest.
 
-    `signature` is empty for a quorum's, `seals` for the others.
+    `signature` is a single sender's, `seals` are a quorum's; evidence has neither.
     """
 
     chain_id: bytes
@@ -389,35 +169,41 @@ class Transaction:
     signature: bytes
     seals: tuple[Seal, ...]
     data: bytes
-
-    @property
-    def id(self) -> TxId:
-        return TxId(sha256(self.data).digest())
+    id: TxId
 
     @property
     def signed_bytes(self) -> bytes:
-        """What the single sender signs."""
-        return encode((self.chain_id, int(self.kind), self.sender, self.nonce, self.body.value()))
+        """What the single sender signs: the canonical array of the first five fields."""
+        return ARRAY_OF_5 + self.data[1:-SIGNATURE_ITEM_BYTES]
 
 
 def read_transaction(data: bytes) -> Transaction:
     """Raises DecodeError: not a transaction, or of a kind that this version does not know."""
+    return _read_cached(data) if len(data) <= CACHED_TX_BYTES else _read(data)
+
+
+@lru_cache(maxsize=1 << 14)  # read on arrival, in the proposal, in the block, in the index: decoded once
+def _read_cached(data: bytes) -> Transaction:
+    return _read(data)
+
+
+def _read(data: bytes) -> Transaction:
     chain_id, number, sender, nonce, body, signatures = fields(decode(data, MAX_TX_BYTES), 6, "transaction")
     try:
         kind = Kind(integer(number, "kind"))
-        read = BODIES[kind].read
-    except (ValueError, KeyError):
+    except ValueError:
         raise DecodeError(f"transaction: kind {number!r} is not known here") from None
-    alone = kind not in QUORUM_KINDS
+    alone, quorums = kind < Kind.SETTLE, kind in QUORUM_KINDS
     return Transaction(
         octets(chain_id, "chain_id", 32),
         kind,
         octets(sender, "sender", 33 if alone else 0),
         integer(nonce, "nonce", high=(1 << 63) - 1 if alone else 0),
-        read(body),
+        BODIES[kind].read(body),
         octets(signatures, "signature", 64) if alone else b"",
-        () if alone else items(signatures, Seal.read, "signatures", 1024),
+        () if alone else items(signatures, Seal.read, "signatures", 1024 if quorums else 0),
         data,
+        TxId(sha256(data).digest()),
     )
 
 
@@ -438,16 +224,6 @@ def quorum_transaction(chain_id: bytes, body: Statement, signatures: Mapping[int
     return encode((chain_id, int(KINDS[type(body)]), b"", 0, body.value(), seals))
 
 
-def commit_set_root(rows: Iterable[tuple[str, bytes, int]]) -> bytes:
-    """What a settlement names its commits by: a Merkle root over (gateway, digest, weight), by gateway."""
-    leaves = sorted((gateway.encode(), digest, weight) for gateway, digest, weight in rows)
-    return merkle.root([encode(leaf) for leaf in leaves])
-
-
-def receipt_bytes(chain_id: bytes, digest: bytes) -> bytes:
-    """What a validator signs, under RECEIPT_DOMAIN, to say that it stores the bytes of this digest."""
-    return encode((chain_id, digest))
-
-
-def sign_receipt(chain_id: bytes, signer: Signer, digest: bytes) -> Receipt:
-    return Receipt(signer.public_key, signer.sign(RECEIPT_DOMAIN, receipt_bytes(chain_id, digest)))
+def evidence_transaction(chain_id: bytes, body: Evidence) -> bytes:
+    """The bytes of a transaction that anyone may hand in."""
+    return encode((chain_id, int(Kind.EVIDENCE), b"", 0, body.value(), ()))

@@ -16,7 +16,7 @@ from tests.chain.federation import MODEL_DIGEST, TASK, Federation, federation
 
 F = federation()
 CLOSED = F.closed()
-COMMITS = [(commit.gateway, commit.digest, commit.weight) for commit in CLOSED.rounds[TASK].commits]
+COMMITS = [commit.row for commit in CLOSED.rounds[TASK].commits]
 Change = Callable[[Federation, State], bytes]
 
 

@@ -9,14 +9,16 @@ from random import Random
 
 import pytest
 
-from salus_chain.consensus import core as consensus
-from salus_chain.consensus.core import Decided, Message, Type
+from salus_chain.consensus import core
+from salus_chain.consensus.messages import Council, Decided, Message, Type
 from salus_chain.errors import DecodeError, Rejected
 from salus_chain.founding import DATABASE_FILE, VOTES_FILE, prepare_folder
+from salus_chain.keys import verify
 from salus_chain.node import wire
-from salus_chain.node.ledger import Ledger, Seat
+from salus_chain.node.ledger import Identity, Ledger
 from salus_chain.node.store import Store
 from salus_chain.node.votes import VoteLog
+from salus_chain.rules.blocks import VOTE_DOMAIN
 from salus_chain.rules.state import RoundStatus, state_root
 from salus_chain.rules.transactions import ApproveModel, Consent
 from tests.chain.federation import (
@@ -42,6 +44,7 @@ class World:
         self.wires: deque[tuple[int, int, wire.Frame]] = deque()
         self.ledgers: dict[int, Ledger] = {}
         self.logs: dict[int, VoteLog] = {}
+        self.timers: dict[int, tuple[int, core.Timeout]] = {}
         for seat in range(n):
             prepare_folder(path / str(seat), self.f.genesis)
             self.start(seat)
@@ -50,17 +53,23 @@ class World:
         folder = self.path / str(seat)
         store = Store.open(folder / DATABASE_FILE, self.f.genesis)
         self.logs[seat] = VoteLog.open(folder / VOTES_FILE)
-        who = Seat(seat, f"hospital-{seat}", self.f.validators[seat])
+        keys = self.f.genesis.keys
 
-        def send(to: int | None, frame: wire.Frame) -> None:
-            others = [other for other in range(len(self.f.validators)) if other != seat]
-            self.wires.extend((seat, other, frame) for other in others if to in (None, other))
+        def send(to: bytes | None, frame: wire.Frame) -> None:
+            others = [other for other in range(len(keys)) if other != seat]
+            self.wires.extend((seat, other, frame) for other in others if to in (None, keys[other]))
 
-        self.ledgers[seat] = Ledger(who, store, self.logs[seat], send, lambda: self.now_ms)
-        self.ledgers[seat].resume()
+        def set_timer(timer: core.Timer) -> None:
+            self.timers[seat] = (self.now_ms + timer.after_ms, core.Timeout(timer.height, timer.round))
+
+        who = Identity(f"hospital-{seat}", self.f.validators[seat])
+        ledger = Ledger(who, store, self.logs[seat], send, set_timer, lambda: self.now_ms, core.Timing(400, 6_400))
+        self.ledgers[seat] = ledger
+        ledger.resume()
 
     def kill(self, seat: int) -> None:
         self.logs[seat].close()
+        self.timers.pop(seat, None)
         self.ledgers.pop(seat).store.close()
 
     def deliver(self) -> None:
@@ -72,17 +81,34 @@ class World:
 
     def hand_over(self, sender: int, to: int, frame: wire.Frame) -> None:
         """As `Node.received` does."""
-        ledger = self.ledgers[to]
+        ledger, key = self.ledgers[to], self.f.genesis.keys[sender]
         match frame:
             case Message():
-                ledger.handle(consensus.Received(frame))
+                ledger.handle(core.Received(frame))
             case Decided():
-                ledger.handle(consensus.ReceivedDecided(frame))
-                self.wires.append((to, sender, wire.Get(frame.block.header.height + 1)))
-            case wire.Get(height):
-                ledger.handle(consensus.Asked(sender, height))
-            case wire.Tx(data):
-                ledger.gossiped(data)
+                ledger.handle(core.ReceivedDecided(frame))
+            case wire.Get(height, round_, digest):
+                ledger.stands(key, height, round_)
+                ledger.handle(core.Asked(key, height, digest))
+            case wire.Body(block):
+                ledger.handle(core.ReceivedBody(block))
+            case wire.Txs(transactions):
+                for data in transactions:
+                    ledger.gossiped(data)
+
+    def elapse(self, duration_ms: int) -> None:
+        """Time passes; timers run out in their order, and a tick comes at the end."""
+        end_ms = self.now_ms + duration_ms
+        while self.timers and (first := min(self.timers, key=lambda seat: self.timers[seat][0])) is not None:
+            due_ms, timeout = self.timers[first]
+            if due_ms > end_ms:
+                break
+            self.now_ms = max(self.now_ms, due_ms)
+            del self.timers[first]
+            self.ledgers[first].handle(timeout)
+            self.deliver()
+        self.now_ms = end_ms
+        self.tick()
 
     def tick(self) -> None:
         for ledger in self.ledgers.values():
@@ -129,35 +155,91 @@ def test_a_due_close_makes_a_block_without_transactions(tmp_path: Path) -> None:
     assert world.ledgers[0].state.rounds[TASK].status is RoundStatus.EXPIRED
 
 
-def test_a_killed_validator_comes_back_with_its_votes_and_catches_up(tmp_path: Path) -> None:
+def test_a_dead_proposer_costs_one_round_and_catches_up_when_it_is_back(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.kill(0)
     world.ledgers[1].submit(world.f.quorum(APPROVE))
     world.deliver()
-    for number in range(2):  # proposers 2 and 3; the next would be the dead one
+    for number in range(2):  # proposers 2 and 3; the next is the dead one
         world.ledgers[1].submit(consent(world, number))
         world.deliver()
     assert world.heights() == [3] * 3
     world.ledgers[1].submit(consent(world, 7))
     world.deliver()
     assert world.heights() == [3] * 3
+    world.elapse(400)
+    assert world.heights() == [4] * 3
+    stored = world.ledgers[1].store.block(4)
+    assert stored is not None and stored[1].round == 1
     world.start(0)
     world.tick()
-    world.tick()
     assert world.heights() == [4] * 4
+
+
+def test_without_a_quorum_the_round_stays_and_the_chain_goes_on_at_once_when_one_is_back(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for seat in (0, 1):
+        world.kill(seat)
+    world.ledgers[2].submit(world.f.quorum(APPROVE))
+    world.deliver()
+    for _ in range(200):
+        world.elapse(1_000)
+    assert [ledger.round for ledger in world.ledgers.values()] == [1, 1]
+    world.start(0)
+    world.tick()
+    assert world.heights() == [1] * 3
+
+
+def test_locks_and_bodies_survive_the_end_of_all_validators(tmp_path: Path) -> None:
+    """Every validator has COMMITted, nobody heard the others, all die, and the proposer stays dead."""
+    world = World(tmp_path)
+    world.ledgers[1].submit(world.f.quorum(APPROVE))
+    while world.wires:
+        sender, to, frame = world.wires.popleft()
+        if isinstance(frame, Message) and frame.type is not Type.COMMIT:
+            world.hand_over(sender, to, frame)
+    assert all(any(record.lock for record in world.logs[seat].at(1)) for seat in range(4))
+    proposal = wire.decode_frame(world.logs[1].at(1)[0].message)
+    for seat in range(4):
+        world.kill(seat)
+    for seat in (0, 2, 3):
+        world.start(seat)
+    world.wires.clear()
+    world.elapse(20_000)
+    assert isinstance(proposal, Message)
+    assert world.heights() == [1] * 3 and world.ledgers[0].state.parent == proposal.digest
+
+
+def test_a_validator_that_signs_two_votes_in_one_slot_loses_its_seat_and_the_chain_goes_on(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    liar = world.f.validators[3]
+    council = Council.of(world.f.genesis.chain_id, world.f.genesis.keys, verify)
+    for digest in (bytes([1]) * 32, bytes([2]) * 32):
+        signature = liar.sign(VOTE_DOMAIN, council.covered(Type.PREPARE, 1, 0, digest))
+        world.hand_over(3, 0, Message(Type.PREPARE, 1, 0, digest, 3, signature))
+    world.elapse(100)
+    world.elapse(100)
+    for seat, ledger in world.ledgers.items():
+        assert (
+            liar.public_key not in ledger.state.validators and ledger.state.standings[liar.public_key].convicted_height
+        )
+        assert (ledger.seat is None) == (seat == 3)
+    before = world.heights()[0]
+    world.ledgers[0].submit(consent(world, 1))
+    world.deliver()
+    assert world.heights() == [before + 1] * 4  # the one without a seat goes on listening
 
 
 @pytest.mark.parametrize("dead", [1, 2, 3])
 def test_all_killed_between_two_messages_finish_the_same_block(tmp_path: Path, dead: int) -> None:
     world = World(tmp_path)
     world.ledgers[1].submit(world.f.quorum(APPROVE))
-    proposed = world.logs[1].at(1)
+    proposed = [record.message for record in world.logs[1].at(1)]
     for _ in range(6 * dead):  # somewhere in the middle
         if world.wires:
             sender, to, frame = world.wires.popleft()
             if isinstance(frame, Message):
-                world.ledgers[to].handle(consensus.Received(frame))
-            del sender
+                world.hand_over(sender, to, frame)
     votes = {seat: log.at(1) for seat, log in world.logs.items()}
     for seat in range(4):
         world.kill(seat)
@@ -207,7 +289,7 @@ def test_no_damaged_frame_of_a_peer_stops_a_validator_or_moves_it(tmp_path: Path
     world.deliver()
     stored = world.ledgers[1].store.block(1)
     assert stored is not None
-    frames += [wire.encode_frame(frame) for frame in (Decided(*stored), wire.Tx(b"junk"), wire.Get(1 << 62))]
+    frames += [wire.encode_frame(frame) for frame in (Decided(*stored), wire.Txs((b"junk",)), wire.Get(1 << 62, 0))]
     world.start(0)
     world.wires.clear()
     heard = 0

@@ -39,6 +39,7 @@ from salus_chain import (
     update_digest,
 )
 from salus_chain.aggregation.aggregate import aggregate
+from salus_chain.aggregation.rule import AggregationRule
 from salus_chain.fixed import Int32s
 from tests.chain.federation import LAYOUT, PROGRAM, SHARED, TASK, D, model_values
 from tests.chain.node.test_approvals import manifest, quantised, signed, tflite
@@ -188,7 +189,7 @@ async def first_round(client: ChainClient, coordinator: PemSigner, gateways: lis
     weights = np.array([settlement.weights[f"gateway-{n}"] for n in range(GATEWAYS)], np.int64)
     rows = np.stack([values(n, 1) for n in range(GATEWAYS)])
     names = [f"gateway-{n}" for n in range(GATEWAYS)]
-    combined, _ = aggregate("clipped_mean", rows, weights, names, 1 << 23)
+    combined, _ = aggregate(AggregationRule("clipped_mean", 1 << 23), rows, weights, names)
     wanted = apply_aggregate(model_values(), combined, LAYOUT.indices(SHARED))
     assert np.array_equal(await client.model(settlement.model_after), wanted)
     assert settlement.model_before == task.model_digest

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from salus_chain.aggregation.aggregate import aggregate, apply_aggregate
+from salus_chain.aggregation.rule import AggregationRule
 from salus_chain.errors import DecodeError, Rejected
 from salus_chain.node.settler import Statements, missing, recompute
 from salus_chain.rules.transactions import STATEMENT_DOMAIN, Settle, statement_bytes
@@ -17,6 +18,7 @@ F = federation()
 CLOSED = F.closed()
 FILES = {update_digest(data): data for data in (F.update(CLOSED, number) for number in range(3))}
 ROUND = CLOSED.rounds[TASK]
+KEY = (TASK, 1)
 
 
 def test_the_outcome_is_the_aggregate_of_the_files_on_the_shared_variables() -> None:
@@ -24,7 +26,7 @@ def test_the_outcome_is_the_aggregate_of_the_files_on_the_shared_variables() -> 
     rows = [decode_update(F.update(CLOSED, number)) for number in (2, 0, 1)]
     weights = np.array([header.weight for header, _ in rows], np.int64)
     names = [header.gateway for header, _ in rows]
-    values, _ = aggregate("clipped_mean", np.stack([row for _, row in rows]), weights, names, 1 << 24)
+    values, _ = aggregate(AggregationRule("clipped_mean", 1 << 24), np.stack([row for _, row in rows]), weights, names)
     after = apply_aggregate(model_values(), values, LAYOUT.indices(SHARED))
     assert np.array_equal(decode_model(outcome.model)[1], after)
     assert outcome.settle.model_after == sha256(outcome.model).digest()
@@ -57,20 +59,43 @@ def sign(seat: int, body: Settle) -> bytes:
 
 
 def test_only_signatures_that_verify_are_kept_once() -> None:
-    body, pool = F.settle_body(CLOSED), Statements(F.genesis)
-    assert pool.add(body, 0, sign(0, body))
-    assert not pool.add(body, 0, sign(0, body))
-    assert not pool.add(body, 1, sign(0, body))
-    assert not pool.add(body, 9, sign(0, body))
-    assert not pool.add(replace(body, round=2), 2, sign(2, body))
-    assert pool.votes == {body: {0: sign(0, body)}}
+    body, pool = F.settle_body(CLOSED), Statements(F.genesis.chain_id, F.genesis.keys)
+    assert pool.add(CLOSED, body, 0, sign(0, body))
+    assert not pool.add(CLOSED, body, 0, sign(0, body))
+    assert not pool.add(CLOSED, body, 1, sign(0, body))
+    assert not pool.add(CLOSED, body, 9, sign(0, body))
+    assert not pool.add(CLOSED, replace(body, round=2), 2, sign(1, body))
+    assert pool.votes == {KEY: {0: (body, sign(0, body))}}
 
 
-def test_signatures_that_come_before_the_close_are_kept_and_settled_ones_forgotten() -> None:
-    body, pool = F.settle_body(CLOSED), Statements(F.genesis)
-    pool.add(body, 0, sign(0, body))
-    pool.forget_settled(F.opened(F.enrolled()))
-    pool.forget_settled(CLOSED)
-    assert pool.votes
-    pool.forget_settled(F.apply(CLOSED, F.quorum(body)))
-    assert not pool.votes
+def test_a_quorum_that_agrees_is_found_whatever_a_liar_says_and_however_often() -> None:
+    body, pool = F.settle_body(CLOSED), Statements(F.genesis.chain_id, F.genesis.keys)
+    for seat in range(2):
+        assert pool.add(CLOSED, body, seat, sign(seat, body))
+    for number in range(1, 100):
+        lie = replace(body, aggregate_digest=number.to_bytes(32))
+        assert pool.add(CLOSED, lie, 2, sign(2, lie))
+    assert pool.agreed(KEY, 3) is None and len(pool.votes[KEY]) == 3
+    assert pool.add(CLOSED, body, 3, sign(3, body))
+    assert pool.agreed(KEY, 3) == (body, {seat: sign(seat, body) for seat in (0, 1, 3)})
+
+
+def test_signatures_that_come_before_the_close_are_kept_and_those_on_other_rounds_are_not() -> None:
+    body, pool = F.settle_body(CLOSED), Statements(F.genesis.chain_id, F.genesis.keys)
+    enrolled = F.enrolled()
+    assert pool.add(enrolled, body, 0, sign(0, body))  # the opening is one block away
+    for far in (replace(body, round=5), replace(body, task="another")):
+        assert not pool.add(enrolled, far, 1, sign(1, far))
+    for state in (enrolled, F.opened(enrolled), CLOSED):
+        pool.forget_settled(state)
+        assert pool.votes
+    settled = F.apply(CLOSED, F.quorum(body))
+    pool.forget_settled(settled)
+    assert not pool.votes and not pool.add(settled, body, 0, sign(0, body))
+
+
+def test_signatures_under_a_former_set_are_forgotten() -> None:
+    body, pool = F.settle_body(CLOSED), Statements(F.genesis.chain_id, F.genesis.keys)
+    assert pool.add(CLOSED, body, 0, sign(0, body)) and not pool.follow(F.genesis.keys)
+    assert pool.follow(F.genesis.keys[:3]) and pool.votes == {}
+    assert not pool.add(CLOSED, body, 0, sign(0, body)) and not pool.add(CLOSED, body, 3, sign(3, body))

@@ -1,14 +1,26 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from salus_chain.errors import ConfigError
-from salus_chain.node.store import SNAPSHOT_BLOCKS, Store
+from salus_chain.errors import ConfigError, Stopped
+from salus_chain.node import store as stores
+from salus_chain.node.database import SCHEMA_VERSION
+from salus_chain.node.store import Appended, Store
+from salus_chain.rules.apply import apply_block
+from salus_chain.rules.blocks import Block
 from salus_chain.rules.state import RoundStatus, State
-from salus_chain.rules.transactions import ApproveModel, ApproveRelease, read_transaction
+from salus_chain.rules.transactions import (
+    ApproveModel,
+    ApproveRelease,
+    Consent,
+    Kind,
+    Withdraw,
+    read_transaction,
+)
 from tests.chain.federation import LAYOUT, MODEL_DIGEST, PROGRAM, TASK, federation
 
 F = federation()
@@ -26,13 +38,41 @@ def extend(store: Store, state: State, *transactions: bytes) -> State:
     return after
 
 
-def test_the_state_is_the_same_after_a_restart(tmp_path: Path) -> None:
+@pytest.mark.parametrize("work", [2, 5, 4_096])
+def test_the_state_is_the_same_after_a_restart(tmp_path: Path, work: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "SNAPSHOT_WORK", work)
     store = opened(tmp_path)
     state = store.load()
-    for _ in range(SNAPSHOT_BLOCKS + 3):
+    for _ in range(11):
         state = extend(store, state)
     store.close()
-    assert Store.open(tmp_path / "chain.sqlite", F.genesis).load() == state
+    store = Store.open(tmp_path / "chain.sqlite", F.genesis)
+    assert store.load() == state
+    assert store.height == 11
+    assert extend(store, state).height == 12
+
+
+def test_a_start_executes_few_blocks_and_a_large_state_is_written_rarely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "SNAPSHOT_WORK", 4)
+    store, executed = opened(tmp_path), list[int]()
+
+    def counted(state: State, block: Block) -> State:
+        executed.append(block.header.height)
+        return apply_block(state, block)
+
+    state = store.load()
+    for _ in range(10):
+        state = extend(store, state)
+    monkeypatch.setattr(stores, "apply_block", counted)
+    store.load()
+    assert len(executed) == 2
+    monkeypatch.setattr(stores, "SNAPSHOT_BYTES_PER_WORK", 1)
+    for _ in range(10):
+        state = extend(store, state)
+    store.load()
+    assert len(executed) == 2 + 12
 
 
 def test_blocks_and_transactions_are_found(tmp_path: Path) -> None:
@@ -69,6 +109,59 @@ def test_a_round_is_found_also_after_the_next_one_opened(tmp_path: Path) -> None
     assert store.settlement(TASK, 2) is None
 
 
+def test_a_round_that_ends_in_the_block_that_opens_the_next_is_kept_as_it_ended(tmp_path: Path) -> None:
+    store, closed = opened(tmp_path), F.closed()
+    settled = F.apply(closed, F.quorum(F.settle_body(closed)))
+    opening = F.sign(F.coordinator, settled, F.open_body(settled))
+    block, after = F.block(closed, F.quorum(F.settle_body(closed)), opening)
+    store.append(block, F.certify(block), closed, after)
+    first = store.round(TASK, 1)
+    assert first is not None and first.status is RoundStatus.SETTLED
+    assert first.model_after == settled.rounds[TASK].model_after
+    assert store.round(TASK, 2) == after.rounds[TASK]
+    assert store.ended_before(after.time_ms) is None
+    assert store.ended_before(after.time_ms + 1) == (TASK, 1)
+
+
+def test_commits_and_withdrawals_are_found(tmp_path: Path) -> None:
+    store, state = opened(tmp_path), F.opened(F.enrolled())
+    consent = F.sign(F.validators[0], state, Consent(H, H))
+    state = extend(store, state, F.commit(state, 1), consent)
+    state = extend(store, state, F.sign(F.validators[0], state, Withdraw(H)))
+    assert store.marked(Kind.COMMIT, f"{TASK}/gateway-1", 1) == (state.height - 1, 0)
+    assert store.marked(Kind.WITHDRAW, H.hex()) == (state.height, 0)
+    assert store.place_of(read_transaction(consent).id) == (state.height - 1, 1)
+    assert store.marked(Kind.COMMIT, f"{TASK}/gateway-2", 1) is None
+    assert store.updates_of(TASK, 1) == {commit.digest for commit in state.rounds[TASK].commits}
+
+
+def test_a_range_of_blocks_is_bounded_by_number_and_bytes(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    state = store.load()
+    for _ in range(5):
+        state = extend(store, state)
+
+    def heights(*bounds: int) -> list[int]:
+        return [block.header.height for block, _ in store.range(*bounds)]
+
+    assert heights(2, 3, 1 << 20) == [2, 3, 4]
+    assert heights(2, 3, 1) == [2]
+    assert heights(4, 9, 1 << 20) == [4, 5]
+    assert heights(6, 9, 1 << 20) == []
+
+
+def test_what_a_key_signed_last_and_under_which_set_is_known(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    state = store.load()
+    for _ in range(3):
+        state = extend(store, state)
+    keys = F.genesis.keys
+    assert store.validators(1) == store.validators(9) == keys
+    assert store.last_seal(keys[0], 0) == (3, 0)
+    assert store.last_seal(keys[0], 3) is None
+    assert store.last_seal(keys[3], 0) is None  # certificates hold a quorum, here the first three
+
+
 def test_an_upload_is_remembered_once(tmp_path: Path) -> None:
     store = opened(tmp_path)
     store.add_upload(TASK, 1, "gateway-0", H)
@@ -88,6 +181,22 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     assert store.load() == after
 
 
+def corrupt(path: Path, at: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(data)
+
+
+def filled(tmp_path: Path, blocks: int = 40) -> Path:
+    """A database that was closed cleanly."""
+    store = opened(tmp_path)
+    state = store.load()
+    for _ in range(blocks):
+        state = extend(store, state)
+    store.close()
+    return tmp_path / "chain.sqlite"
+
+
 def test_a_wrong_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "chain.sqlite"
     with pytest.raises(ConfigError, match="no database"):
@@ -98,5 +207,111 @@ def test_a_wrong_database_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="belongs to chain"):
         Store.open(path, federation(5).genesis)
     (tmp_path / "junk").write_bytes(b"junk" * 500)
-    with pytest.raises(ConfigError, match="not a validator's database"):
+    with pytest.raises(Stopped, match=r"junk: damaged .*not a database.*salus chain repair"):
         Store.open(tmp_path / "junk", F.genesis)
+    sqlite3.connect(tmp_path / "other").executescript("CREATE TABLE meta (a)")
+    with pytest.raises(ConfigError, match="not a validator's database"):
+        Store.open(tmp_path / "other", F.genesis)
+
+
+def test_a_newer_schema_asks_for_an_upgrade_and_an_older_one_for_a_repair(tmp_path: Path) -> None:
+    path = filled(tmp_path, 1)
+    for version, todo in [(SCHEMA_VERSION + 1, "upgrade Salus"), (1, "salus chain repair")]:
+        with sqlite3.connect(path) as other:
+            other.execute(f"PRAGMA user_version = {version}")
+        with pytest.raises(ConfigError, match=f"schema {version}, here {SCHEMA_VERSION}.*{todo}"):
+            Store.open(path, F.genesis)
+
+
+def test_a_file_cut_off_is_noticed_also_after_a_clean_stop(tmp_path: Path) -> None:
+    path = filled(tmp_path)
+    size = path.stat().st_size
+    for end in (size - 1, size - 4_096, 8_192):
+        with path.open("r+b") as file:
+            file.truncate(end)
+        with pytest.raises(Stopped, match=r"chain\.sqlite: .*salus chain repair"):
+            Store.open(path, F.genesis)
+
+
+def test_damaged_pages_are_noticed_after_a_kill(tmp_path: Path) -> None:
+    path = filled(tmp_path)
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE meta SET clean = 0")
+    other.close()
+    whole = path.read_bytes()
+    for page in range(1, len(whole) // 4_096):
+        corrupt(path, page * 4_096, bytes(4_096))
+        with pytest.raises(Stopped, match="damaged"):
+            Store.open(path, F.genesis)
+        path.write_bytes(whole)
+    Store.open(path, F.genesis).close()
+
+
+def test_a_changed_byte_of_a_block_or_certificate_or_snapshot_is_noticed(tmp_path: Path) -> None:
+    path = filled(tmp_path, 3)
+    for column, height in [("block", 3), ("certificate", 2)]:
+        with sqlite3.connect(path) as other:
+            (old,) = other.execute(f"SELECT {column} FROM blocks WHERE height = {height}").fetchone()
+            new = old[:-1] + bytes([old[-1] ^ 1])
+            other.execute(f"UPDATE blocks SET {column} = ? WHERE height = {height}", (new,))
+        with pytest.raises(Stopped, match=f"block {height} is damaged .*check sum"):
+            Store.open(path, F.genesis)
+        with sqlite3.connect(path) as other:
+            other.execute(f"UPDATE blocks SET {column} = ? WHERE height = {height}", (old,))
+    with sqlite3.connect(path) as other:
+        other.execute("INSERT INTO snapshot VALUES (1, x'00', 1)")
+    store = Store.open(path, F.genesis)
+    with pytest.raises(Stopped, match="snapshot of the state is damaged"):
+        store.load()
+
+
+def test_a_gap_in_the_chain_is_noticed(tmp_path: Path) -> None:
+    path = filled(tmp_path, 5)
+    with sqlite3.connect(path) as other:
+        other.execute("DELETE FROM blocks WHERE height = 4")
+    with pytest.raises(Stopped, match="block 3 is damaged"):
+        Store.open(path, F.genesis)
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (sqlite3.SQLITE_FULL, "disk full; free space"),
+        (sqlite3.SQLITE_IOERR_FSYNC, "the disk fails"),
+        (sqlite3.SQLITE_READONLY, "make file and folder writable"),
+        (sqlite3.SQLITE_BUSY, "another process uses it"),
+    ],
+)
+def test_a_failed_write_is_said_in_words_and_is_the_last(tmp_path: Path, code: int, says: str) -> None:
+    store = opened(tmp_path)
+    after = extend(store, store.load())
+    block, last = F.block(after)
+    error = sqlite3.OperationalError("as sqlite says")
+    error.sqlite_errorcode = code
+
+    def rows() -> Iterator[Appended]:
+        yield block, F.certify(block), after, last
+        raise error
+
+    for failing in (rows(), [(block, F.certify(block), after, last)]):
+        with pytest.raises(Stopped, match=f"chain.sqlite: .*{says}"):
+            store.append_all(failing)
+    assert store.height == 1
+    store.close()
+    assert Store.open(tmp_path / "chain.sqlite", F.genesis).load() == after
+
+
+def test_a_really_full_disk_stops_the_store_and_loses_nothing(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    state = extend(store, store.load())
+    connection = store._database._connection
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages + 3}")
+    with pytest.raises(Stopped, match="disk full"):
+        for number in range(100):
+            tx = F.sign(F.validators[0], state, Consent(bytes([number]) * 32, H))
+            state = extend(store, state, tx)
+    final = store.height
+    store.close()
+    store = Store.open(tmp_path / "chain.sqlite", F.genesis)
+    assert store.load().height == final > 3

@@ -6,22 +6,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salus_chain.consensus.core import Decided, Message, Type
+from salus_chain.consensus.messages import Decided, Message, Prepared, Type
 from salus_chain.errors import DecodeError
-from salus_chain.node.wire import Frame, Get, Hello, Stated, Tx, decode_frame, encode_frame
-from salus_chain.rules.transactions import Settle
+from salus_chain.node.wire import (
+    PROTOCOL,
+    Body,
+    Bye,
+    Frame,
+    Get,
+    Hello,
+    Stated,
+    Txs,
+    decode_frame,
+    decode_lock,
+    encode_frame,
+    encode_lock,
+)
+from salus_chain.rules.transactions import Seal, Settle
 from tests.chain.federation import federation
 
 F = federation()
 H = bytes([1]) * 32
 BLOCK, _ = F.block(F.enrolled(1))
+SEALS = tuple(Seal(seat, bytes([seat]) * 64) for seat in range(3))
+CHANGE = Message(Type.ROUND_CHANGE, 4, 3, H, 2, bytes(64), 1, certificate=SEALS)
 FRAMES: list[Frame] = [
-    Hello(H, 3),
-    Message(Type.PROPOSAL, 4, 0, BLOCK.digest, 1, bytes(64), BLOCK),
+    Hello(PROTOCOL, H, F.genesis.keys[0]),
+    Bye("why"),
+    Message(Type.PROPOSAL, 4, 0, BLOCK.digest, 1, bytes(64), block=BLOCK),
+    Message(Type.PROPOSAL, 4, 3, BLOCK.digest, 1, bytes(64), -1, BLOCK, SEALS, (CHANGE.bare,)),
+    CHANGE,
     Message(Type.COMMIT, 4, 2, H, 1, bytes(64)),
     Decided(BLOCK, F.certify(BLOCK)),
-    Get(7),
-    Tx(b"bytes"),
+    Get(7, 1),
+    Get(7, 1, H),
+    Body(BLOCK),
+    Txs(()),
+    Txs((b"bytes", b"more")),
     Stated(Settle("fall", 1, H, H, H, H), 2, bytes(64)),
 ]
 
@@ -44,3 +65,15 @@ def test_a_flipped_bit_reads_as_something_else_or_not_at_all(frame: Frame, data:
     raw[bit // 8] ^= 1 << bit % 8
     with suppress(DecodeError):
         assert decode_frame(bytes(raw)) != frame
+
+
+def test_a_lock_is_read_back() -> None:
+    lock = Prepared(2, BLOCK, SEALS)
+    assert decode_lock(encode_lock(lock)) == lock
+
+
+def test_a_vote_inside_a_vote_carries_no_more_of_them() -> None:
+    inner = Message(Type.PROPOSAL, 4, 3, BLOCK.digest, 1, bytes(64), -1, BLOCK, SEALS, (CHANGE.bare,))
+    outer = Message(Type.PROPOSAL, 4, 3, BLOCK.digest, 1, bytes(64), -1, BLOCK, SEALS, (inner,))
+    with pytest.raises(DecodeError, match="neither block nor votes"):
+        decode_frame(encode_frame(outer))

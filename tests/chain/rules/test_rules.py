@@ -11,7 +11,7 @@ import pytest
 
 from salus_chain.errors import Rejected
 from salus_chain.rules import apply as rules
-from salus_chain.rules import members, models, rounds
+from salus_chain.rules import evidence, governance, members, models, rounds
 from salus_chain.rules.apply import apply_block, build_block, check_tx
 from salus_chain.rules.blocks import Block
 from salus_chain.rules.state import RoundStatus, State, encode_state, genesis_state, state_root
@@ -31,6 +31,7 @@ from salus_chain.rules.transactions import (
 )
 from salus_chain.updates import update_digest
 from tests.chain.federation import LAYOUT, MODEL_DIGEST, PROGRAM, TASK, Federation, federation, signer
+from tests.chain.rules.membership_cases import MEMBERSHIP_CASES, Case
 
 F = federation()
 EMPTY = genesis_state(F.genesis)
@@ -45,8 +46,6 @@ REVOKED = F.apply(OPENED, F.sign(F.hospital(0), OPENED, Revoke("gateway-0")))
 SETTLED = F.apply(CLOSED, F.quorum(F.settle_body(CLOSED)))
 RELEASED = F.apply(ENROLLED, F.quorum(ApproveRelease(TASK, 3, H, H, MODEL_DIGEST)))
 FULL = F.enrolled(gateways=20)  # five of each hospital
-
-Case = tuple[State, Callable[[State], bytes]]
 
 
 def enrol(name: str, key: int, who: int = 0, patients: int = 2) -> Callable[[State], bytes]:
@@ -135,7 +134,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "wrong_program": [(ENROLLED, opening(program_digest=H))],
     "wrong_kind": [(ENROLLED, opening(kind="mixed"))],
-    "wrong_rule": [(ENROLLED, opening(rule="median"))],
+    "wrong_rule": [(ENROLLED, opening(rule="krum"))],
     "wrong_norm_bound": [(ENROLLED, opening(norm_bound=0)), (ENROLLED, opening(norm_bound=1 << 31))],
     "wrong_min_updates": [(ENROLLED, opening(min_updates=2))],
     "wrong_w_max": [(ENROLLED, opening(w_max=0)), (ENROLLED, opening(w_max=10_001))],
@@ -169,6 +168,7 @@ CASES: dict[str, list[Case]] = {
     "bad_receipt": [
         (OPENED, with_receipts(lambda receipts: (receipts[0], replace(receipts[1], signature=bytes(64))))),
         (OPENED, with_receipts(lambda receipts: foreign_receipts())),
+        (OPENED, with_receipts(lambda receipts: receipts_for_another_header())),
     ],
     "already_settled": [(SETTLED, settling())],
     "round_not_closed": [(OPENED, settling())],
@@ -177,13 +177,20 @@ CASES: dict[str, list[Case]] = {
     "old_version": [(RELEASED, release(version=3)), (RELEASED, release(version=2))],
     "stale_model": [(ENROLLED, release(settled_model_digest=H))],
 }
+for code, more in MEMBERSHIP_CASES.items():
+    CASES.setdefault(code, []).extend(more)
 
 
 def foreign_receipts() -> tuple[Receipt, ...]:
     """Two good signatures, of keys that have no seat."""
     digest = update_digest(F.update(OPENED, 0))
-    made = [sign_receipt(F.genesis.chain_id, signer(number), digest) for number in (301, 302)]
+    made = [sign_receipt(signer(number), F.header(OPENED, 0), digest) for number in (301, 302)]
     return tuple(sorted(made, key=lambda receipt: receipt.public_key))
+
+
+def receipts_for_another_header() -> tuple[Receipt, ...]:
+    """The validators saw a weight of 2 in the update; its gateway commits with 1."""
+    return F.receipts(F.header(OPENED, 0, weight=2), update_digest(F.update(OPENED, 0)))
 
 
 @pytest.mark.parametrize(("code", "case"), [(code, n) for code, cases in CASES.items() for n in range(len(cases))])
@@ -196,7 +203,7 @@ def test_a_rule_refuses_with_its_code_and_changes_nothing(code: str, case: int) 
     assert len(refused.value.reason) > 10
     block, after = build_block(state, [read_transaction(data)], state.time_ms + 1)
     assert block.transactions == () and encode_state(state) == before
-    assert state_root(after) == state_root(replace(state, time_ms=after.time_ms, height=after.height))
+    assert state_root(after) == state_root(build_block(state, [], state.time_ms + 1)[1])
 
 
 @pytest.mark.parametrize(("code", "case"), [(code, n) for code, cases in CASES.items() for n in range(len(cases))])
@@ -309,7 +316,7 @@ def test_a_round_settles_with_any_number_of_validators(validators: int) -> None:
 
 
 def test_every_code_in_the_rules_has_a_case_here() -> None:
-    sources = [rules, members, models, rounds]
+    sources = [rules, members, models, rounds, governance, evidence]
     text = "".join(Path(str(module.__file__)).read_text() for module in sources)
     codes = set(re.findall(r'Rejected\(\s*"(\w+)"', text)) | set(re.findall(r'^        "(\w+)": ', text, re.M))
     headers = {"wrong_parent", "wrong_time", "wrong_header", "malformed", "too_large"}

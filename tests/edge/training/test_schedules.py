@@ -62,6 +62,7 @@ def test_parameters_survive_the_chain(parameters: Parameters) -> None:
     pairs = parameters.to_chain()
     assert [name for name, _ in pairs] == sorted(name for name, _ in pairs)
     assert read_parameters(pairs) == parameters
+    assert read_parameters((*pairs, ("rule_byzantine", 1))) == parameters
 
 
 @pytest.mark.parametrize("pair", [("speed", 1), ("mu", -1), ("shared_epochs", 1001)])

@@ -17,6 +17,7 @@ PPM: Final = 1_000_000
 COUNTS: Final = ("shared_epochs", "personal_epochs")
 RATIOS: Final = ("lr_shared", "lr_personal", "momentum", "weight_decay", "mu", "clip")
 MAX_EPOCHS: Final = 1_000
+RULE_PREFIX: Final = "rule_"  # of the parameters that are the aggregation rule's, which training leaves alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,14 @@ def phase(parameters: Parameters, epochs: int, *, shared: bool = True, personal:
 
 
 def read_parameters(pairs: Iterable[tuple[str, int]]) -> Parameters:
-    """A round's parameters from the chain; what is not named keeps its default.
+    """A round's parameters from the chain; what is not named keeps its default, the rule's (`rule_…`) are skipped.
 
     Raises Refused `bad_parameters`: an unknown name, a negative number, or a count above 1,000.
     """
     values: dict[str, float] = {}
     for name, number in pairs:
+        if name.startswith(RULE_PREFIX):
+            continue
         if name not in COUNTS and name not in RATIOS:
             raise Refused("bad_parameters", f"round parameter {name!r} is not known; known are {COUNTS + RATIOS}")
         if number < 0 or (name in COUNTS and number > MAX_EPOCHS):

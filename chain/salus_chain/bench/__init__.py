@@ -1,0 +1,1 @@
+"""Measuring a chain of real validator processes on this machine."""

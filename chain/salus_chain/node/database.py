@@ -1,0 +1,202 @@
+"""The SQLite file under the store: made, opened only when it is whole, and every failure said in words.
+
+WAL with synchronous FULL: one fsync for each transaction. The row `meta` says whether the last process stopped
+cleanly; after anything else the whole file is checked, unless it is large. What a killed process committed can be
+read but may not be durable yet: opening checkpoints it, before anybody is told of it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from salus_chain.durable import sync_folder
+from salus_chain.errors import ConfigError, Stopped
+
+Values: TypeAlias = tuple[int | str | bytes, ...]
+Row: TypeAlias = tuple[Any, ...]  # its types are the query's
+
+APPLICATION_ID: Final = 0x53414C55  # "SALU"
+SCHEMA_VERSION: Final = 2
+SCHEMA: Final = """
+CREATE TABLE meta (id INTEGER PRIMARY KEY CHECK (id = 1), chain_id BLOB NOT NULL, clean INTEGER NOT NULL);
+CREATE TABLE blocks (height INTEGER PRIMARY KEY, block BLOB NOT NULL, certificate BLOB NOT NULL,
+    crc INTEGER NOT NULL);
+CREATE TABLE sets (height INTEGER PRIMARY KEY, keys BLOB NOT NULL);
+CREATE TABLE transactions (id BLOB PRIMARY KEY, height INTEGER NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE marks (kind INTEGER, name TEXT, number INTEGER, height INTEGER NOT NULL, position INTEGER NOT NULL,
+    PRIMARY KEY (kind, name, number)) WITHOUT ROWID;
+CREATE TABLE rounds (task TEXT, number INTEGER, round BLOB NOT NULL, ended_ms INTEGER,
+    swept INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (task, number)) WITHOUT ROWID;
+CREATE INDEX rounds_to_sweep ON rounds (swept, ended_ms);
+CREATE TABLE snapshot (id INTEGER PRIMARY KEY CHECK (id = 1), state BLOB NOT NULL, crc INTEGER NOT NULL);
+CREATE TABLE uploads (task TEXT, number INTEGER, gateway TEXT, digest BLOB NOT NULL,
+    PRIMARY KEY (task, number, gateway)) WITHOUT ROWID;
+CREATE INDEX uploads_by_digest ON uploads (digest);
+CREATE TABLE erased (digest BLOB PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
+"""
+CHECK_BYTES: Final = 256 << 20  # a larger file is checked by `salus chain repair` only: that takes a while
+FULL_BYTES: Final = 1 << 20  # a disk with less free is full
+REPAIR: Final = "run `salus chain repair` with this validator's configuration"
+
+
+class Database:
+    """An open file. `failed` once a write failed: then nothing is written any more."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._failed: Stopped | None = None
+
+    @classmethod
+    def create(cls, path: Path, chain_id: bytes, validators: bytes) -> None:
+        """Make an empty database for this chain, which begins under these validators.
+
+        Raises ConfigError when there is one, Stopped.
+        """
+        if path.exists():
+            raise ConfigError(f"{path}: exists already; a database is never replaced")
+        part = path.with_name(f"{path.name}.part")
+        for leftover in (part, part.with_name(f"{part.name}-wal"), part.with_name(f"{part.name}-shm")):
+            leftover.unlink(missing_ok=True)
+        with _in_words(path):
+            connection = _connect(part)
+            connection.executescript(SCHEMA)
+            connection.execute("INSERT INTO meta VALUES (1, ?, 1)", (chain_id,))
+            connection.execute("INSERT INTO sets VALUES (1, ?)", (validators,))
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.close()
+        part.replace(path)
+        sync_folder(path.parent)
+
+    @classmethod
+    def open(cls, path: Path, chain_id: bytes) -> Database:
+        """Raises ConfigError: no database, not one, another chain's or a newer one; Stopped when it is damaged."""
+        if not path.exists():
+            raise ConfigError(f"{path}: no database; `salus chain init` makes one; if it was lost, {REPAIR}")
+        with _in_words(path):
+            connection = _connect(path)
+            try:
+                clean = _identify(connection, path, chain_id)
+                _check(connection, path, clean)
+                connection.execute("UPDATE meta SET clean = 0")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except BaseException:
+                connection.close()
+                raise
+        return cls(path, connection)
+
+    def close(self) -> None:
+        """Stop cleanly, unless a write has failed."""
+        if self._failed is None:
+            with suppress(sqlite3.Error):
+                self._connection.execute("UPDATE meta SET clean = 1")
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self._connection.close()
+
+    def all(self, query: str, values: Values = ()) -> Iterator[Row]:
+        """The rows of a query, one at a time. Raises Stopped."""
+        with _in_words(self.path):
+            yield from self._connection.execute(query, values)
+
+    def one(self, query: str, values: Values = ()) -> Row | None:
+        """The first row. Raises Stopped."""
+        with _in_words(self.path):
+            row: Row | None = self._connection.execute(query, values).fetchone()
+            return row
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One durable transaction, all or nothing.
+
+        Raises Stopped when the disk is full or fails; from then on nothing is written.
+        """
+        if self._failed is not None:
+            raise self._failed
+        try:
+            with _in_words(self.path), self._transaction():
+                yield self._connection
+        except Stopped as error:
+            self._failed = error
+            raise
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA journal_size_limit = 16777216")
+    return connection
+
+
+def _identify(connection: sqlite3.Connection, path: Path, chain_id: bytes) -> bool:
+    """Whose database it is; whether its last process stopped cleanly."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID:
+        raise ConfigError(f"{path}: not a validator's database, or one made before version {SCHEMA_VERSION}; {REPAIR}")
+    if version != SCHEMA_VERSION:
+        todo = "upgrade Salus" if version > SCHEMA_VERSION else REPAIR
+        raise ConfigError(f"{path}: made by another version (schema {version}, here {SCHEMA_VERSION}); {todo}")
+    found, clean = connection.execute("SELECT chain_id, clean FROM meta").fetchone()
+    if found != chain_id:
+        raise ConfigError(f"{path}: belongs to chain {found.hex()[:16]}, the genesis makes {chain_id.hex()[:16]}")
+    return bool(clean)
+
+
+def _check(connection: sqlite3.Connection, path: Path, clean: bool) -> None:
+    """Raises Stopped when pages are missing or damaged."""
+    size = path.stat().st_size
+    (pages,), (page_bytes,) = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+    if clean and size < pages * page_bytes:
+        raise Stopped(f"{path}: cut off at byte {size} of {pages * page_bytes}; {REPAIR}")
+    if clean or size > CHECK_BYTES:
+        return
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise Stopped(f"{path}: damaged ({verdict}); {REPAIR}")
+
+
+@contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    """SQLite's errors that are the disk's or the file's, as Stopped."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        said = _explain(path, getattr(error, "sqlite_errorcode", 0), str(error))
+        if said is None:
+            raise
+        raise Stopped(said) from error
+
+
+def _explain(path: Path, code: int, reason: str) -> str | None:
+    match code & 0xFF:
+        case sqlite3.SQLITE_FULL:
+            return f"{path}: disk full; free space, and start the validator again"
+        case sqlite3.SQLITE_IOERR if shutil.disk_usage(path.parent).free < FULL_BYTES:
+            return f"{path}: disk full; free space, and start the validator again"
+        case sqlite3.SQLITE_IOERR:
+            return f"{path}: the disk fails ({reason}); check it, and start the validator again"
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return f"{path}: cannot be written ({reason}); make file and folder writable, and start again"
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return f"{path}: another process uses it ({reason}); stop that one first"
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return f"{path}: damaged ({reason}); {REPAIR}"
+    return None

@@ -1,0 +1,1 @@
+"""What each signer may ask of the chain: the bodies of transactions, a file for each kind of signer."""
