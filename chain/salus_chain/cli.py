@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from salus_chain.commands import founding, proving, running
+from salus_chain.commands import founding, fuzzing, proving, running
 
 app = typer.Typer(
     name="chain",
@@ -22,6 +22,8 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "status": running.status,
     "proof": proving.proof,
     "verify": proving.verify,
+    "fuzz": fuzzing.fuzz,
+    "mutants": fuzzing.mutants,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

@@ -13,7 +13,7 @@ from salus_chain.simulation.plan import Fault, Plan, Trigger
 T = TypeVar("T")
 
 STYLES: Final = {"storm": 30, "locks": 30, "churn": 14, "stall": 8, "calm": 18}
-SIZES: Final = {1: 3, 2: 6, 3: 9, 4: 46, 5: 9, 6: 13, 7: 9, 8: 1, 9: 1, 10: 2, 13: 1}
+SIZES: Final = {1: 30, 2: 60, 3: 90, 4: 500, 5: 90, 6: 120, 7: 80, 8: 8, 9: 8, 10: 10, 13: 4}
 CURVE_SHARE: Final = 16  # one seed of so many signs with P-256
 TRICKS: Final = (
     "equivocate", "double", "withhold", "late", "amnesia", "stale", "forge", "alter", "recertify", "malleate",
@@ -32,14 +32,17 @@ def plan(seed: int) -> Plan:
     spare = seats - _quorum(seats)
     byzantine = 0 if style == "stall" or most == 0 or rng.random() < 0.15 else rng.randint(1, most)
     chosen = rng.sample(range(seats), byzantine)
+    if chosen and style == "locks" and rng.random() < 0.5:  # the one that proposes after the first round
+        chosen = [2 % seats, *(index for index in chosen if index != 2 % seats)][:byzantine]
     twins = tuple(sorted(chosen[:1])) if chosen and rng.random() < 0.2 else ()
     liars = tuple((index, _tricks(rng)) for index in sorted(chosen[len(twins) :]))
     able = [index for index in range(seats) if index not in chosen]
-    lost = rng.sample(able, rng.randint(0, spare - byzantine)) if style != "stall" and rng.random() < 0.4 else []
+    lost = rng.sample(able, rng.randint(0, spare - byzantine)) if style != "stall" and rng.random() < (0.8 if style == "churn" else 0.4) else []
     observers = rng.choice((0, 0, 0, 1, 1, 2)) if style != "stall" else 0
     nodes = seats + observers + len(twins)
-    heal_ms = rng.randint(1_200, 3_000) + (rng.randint(1_000, 4_000) if style in ("churn", "stall") else 0)
-    first_ms = rng.choice((200, 300, 400))
+    heal_ms = rng.randint(1_200, 3_000) + (rng.randint(2_000, 5_000) if style in ("churn", "stall") else 0)
+    first_ms = 200 if style == "churn" else rng.choice((200, 300, 400))
+    skew_ms = rng.choice((50, 300, 900))
     delay = (rng.randint(1, 5), rng.randint(8, 25))
     honest = able + list(range(seats, seats + observers))
     clean = style in ("stall", "calm")
@@ -52,12 +55,12 @@ def plan(seed: int) -> Plan:
         liars,
         twins,
         tuple(sorted(lost)),
-        Timing(first_ms, first_ms * rng.choice((2, 4))),
+        Timing(first_ms, first_ms * (2 if style == "churn" else rng.choice((2, 4)))),
         rng.choice((250, 500)),
         delay,
         0 if clean else rng.choice((0, 0, 10, 50, 200)),
         0 if style == "stall" else rng.choice((0, 0, 20, 100)),
-        tuple(rng.randint(-900, 900) for _ in range(nodes)),
+        tuple(rng.randint(-skew_ms, skew_ms) for _ in range(nodes)),
         tuple(rng.randint(-5_000, 5_000) for _ in range(nodes)),
         _faults(rng, style, seats, nodes, honest, lost, heal_ms),
         heal_ms,
@@ -76,7 +79,7 @@ def _quorum(seats: int) -> int:
 
 
 def _tricks(rng: Random) -> tuple[str, ...]:
-    return tuple(sorted(rng.sample(TRICKS, rng.randint(2, 6))))
+    return tuple(sorted(rng.sample(TRICKS, rng.randint(3, 9))))
 
 
 def _some(rng: Random, of: list[int], least: int = 1) -> tuple[int, ...]:
@@ -100,9 +103,10 @@ def _faults(
             types = rng.choice(([Type.PROPOSAL], [Type.PREPARE], [Type.COMMIT], [Type.PROPOSAL, Type.COMMIT]))
             faults = [Fault("lose", at, lasts, other=tuple(everyone), type=type_) for type_ in types]
             faults += [_storm(rng, everyone, honest, heal_ms) for _ in range(rng.randint(0, 2))]
-            if rng.random() < 0.6:
-                alone = (rng.choice(honest),)
-                faults.append(Fault(rng.choice(("isolate", "crash")), at, lasts, alone, where="now"))
+            if rng.random() < 0.8:
+                alone = (rng.choice([index for index in honest if index not in lost and index < seats]),)
+                faults.append(Fault(rng.choice(("isolate", "crash")), at, lasts, alone))
+            gone = [Fault("crash", heal_ms - 1, -1, (index,)) for index in lost]
         case "storm":
             faults = [_storm(rng, everyone, honest, heal_ms) for _ in range(rng.randint(2, 6))]
         case _:
