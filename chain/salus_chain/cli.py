@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from salus_chain.commands import founding, fuzzing, proving, running
+from salus_chain.commands import founding, fuzzing, proving, repairing, running
 
 app = typer.Typer(
     name="chain",
@@ -20,10 +20,11 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "init": founding.init,
     "run": running.run,
     "status": running.status,
-    "proof": proving.proof,
     "verify": proving.verify,
+    "repair": repairing.repair,
     "fuzz": fuzzing.fuzz,
     "mutants": fuzzing.mutants,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)
+app.add_typer(proving.proof, name="proof")

@@ -22,7 +22,9 @@ from salus_chain.errors import ChainError, DecodeError, ProofError, Rejected, Un
 from salus_chain.fixed import Int32s
 from salus_chain.genesis import Genesis, faults, quorum
 from salus_chain.keys import Signer, verify
-from salus_chain.light.proofs import Proven, check_proof
+from salus_chain.light.council import genesis_checkpoint
+from salus_chain.light.proofs import ProofKind, Proven, check_proof
+from salus_chain.rules.roster import Roster, genesis_roster
 from salus_chain.rules.transactions import (
     BODIES,
     RECEIPT_DOMAIN,
@@ -51,6 +53,7 @@ from salus_chain.views import (
     Approval,
     ApprovedRelease,
     GatewayView,
+    Refusal,
     RoundView,
     Settlement,
     Status,
@@ -88,13 +91,17 @@ class ChainClient:
         timeout_s: float = 10.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """`urls` defaults to those of the genesis; `timeout_s` bounds each request that does not wait.
+        """`urls` defaults to those of the genesis, and then of the validators as they change.
 
-        `transport` carries the requests elsewhere than over the network, as in tests.
+        `timeout_s` bounds each request that does not wait; `transport` carries the requests elsewhere than over
+        the network, as in tests.
         """
         self.genesis = genesis
         self._urls = tuple(url.rstrip("/") for url in urls or [each.url for each in genesis.validators])
         self._timeout_s = timeout_s
+        self._follows = not urls
+        self._roster = genesis_roster(genesis)  # who takes part, as last proven
+        self._checkpoint = genesis_checkpoint(genesis)
         self._first = 0  # the validator that answered last
         self._transport = transport
         self._http: httpx.AsyncClient | None = None
@@ -167,6 +174,29 @@ class ChainClient:
         answer = await self._maybe("/gateway", {"gateway": gateway})
         return None if answer is None else from_json(answer, GatewayView)
 
+    async def members(self) -> Roster:
+        """Who takes part, as the first validator proves that can, from the genesis on; then asked at their URLs.
+
+        What was proven before stays when none can. Raises Unreachable when none answers.
+        """
+        errors: list[str] = []
+        for url in self._order():
+            try:
+                answer = await self._ask(url, f"/proofs/{ProofKind.MEMBERS}")
+                if answer.status_code == httpx.codes.OK:
+                    self._learn(check_proof(self.genesis, answer.content, verify, checkpoint=self._checkpoint))
+                return self._roster
+            except (ProofError, Unreachable) as error:
+                errors.append(f"{url}: {error}")
+        raise Unreachable(f"no validator proves who takes part: {'; '.join(errors)}")
+
+    def _learn(self, proven: Proven) -> None:
+        if not isinstance(proven.body, Roster):
+            raise ProofError(f"content: a proof of a {proven.kind}, not of the members")
+        self._roster, self._checkpoint = proven.body, proven.checkpoint
+        if self._follows:
+            self._urls, self._first = tuple(each.url.rstrip("/") for each in proven.body.seats), 0
+
     async def put_update(self, update: bytes, signer: Signer) -> tuple[Receipt, ...]:
         """Push an update to all validators; at least f+1 receipts that verify, sorted as a commit wants them.
 
@@ -174,7 +204,7 @@ class ChainClient:
         """
         digest = update_digest(update)
         headers = {SIGNATURE_HEADER: sign_upload(signer, digest).hex()}
-        wanted = faults(len(self.genesis.validators)) + 1
+        wanted = faults(len((await self.members()).validators)) + 1
         pending = {
             asyncio.create_task(self._receipt(url, update, digest, headers), name=f"upload to {url}")
             for url in self._urls
@@ -221,7 +251,7 @@ class ChainClient:
 
         Raises Rejected when too few approve because a check fails, or Unreachable.
         """
-        body = encode_candidate(candidate)
+        body, roster = encode_candidate(candidate), await self.members()
         answers = await asyncio.gather(
             *(self._approval(url, body, candidate) for url in self._urls), return_exceptions=True
         )
@@ -235,7 +265,7 @@ class ChainClient:
                 errors.append(answer)
             else:
                 raise answer
-        wanted = quorum(len(self.genesis.validators))
+        wanted = quorum(len(roster.validators))
         most = max(map(len, votes.values()), default=0)
         if most < wanted:
             raise _verdict(errors, f"{most} of {wanted} approvals")
@@ -252,7 +282,7 @@ class ChainClient:
     def check_settlement(self, proof: bytes, task: str, round: int) -> Settlement:
         """Raises ProofError unless `proof` settles this very round."""
         proven = check_proof(self.genesis, proof, verify)
-        body = proven.transaction.body
+        body = proven.body
         if not isinstance(body, Settle) or (body.task, body.round) != (task, round):
             raise ProofError(f"content: not the settlement of task {task}, round {round}")
         return Settlement(
@@ -268,10 +298,14 @@ class ChainClient:
 
     async def settlement_proof(self, task: str, round: int) -> bytes:
         """The proof file, unchecked. Raises Rejected `not_settled` when there is none."""
-        answer = await self._maybe("/proofs/settlement", {"task": task, "round": str(round)})
+        answer = await self.proof(ProofKind.SETTLEMENT, task=task, round=str(round))
         if answer is None:
             raise Rejected("not_settled", f"task {task}, round {round} is not settled")
         return answer
+
+    async def proof(self, kind: ProofKind, **about: str) -> bytes | None:
+        """A proof file, unchecked: `about` is its task, round, gateway or consent (hex). None: nothing to prove."""
+        return await self._maybe(f"/proofs/{kind}", about)
 
     async def release(self, task: str) -> ApprovedRelease | None:
         """The newest release that any validator proves approved, its bytes checked against the approval."""
@@ -297,7 +331,7 @@ class ChainClient:
         except DecodeError as error:
             raise Unreachable(f"{url}: {error}") from None
         message = receipt_bytes(decode_update(update)[0], digest)
-        known = receipt.public_key in self.genesis.keys
+        known = receipt.public_key in self._roster.validators
         if not known or not verify(receipt.public_key, receipt.signature, RECEIPT_DOMAIN, message):
             raise Unreachable(f"{url}: its receipt does not verify")
         return receipt
@@ -312,11 +346,11 @@ class ChainClient:
         except (DecodeError, ValueError, KeyError) as error:
             raise Unreachable(f"{url}: {error}") from None
         about = isinstance(statement, ApproveModel | ApproveRelease) and is_about(statement, candidate)
-        if not about or not 0 <= approval.seat < len(self.genesis.keys):
+        if not about or not 0 <= approval.seat < len(self._roster.validators):
             raise Unreachable(f"{url}: it approved something else")
         assert isinstance(statement, ApproveModel | ApproveRelease)
-        message = statement_bytes(self.genesis.chain_id, self.genesis.keys, statement)
-        key = self.genesis.keys[approval.seat]
+        message = statement_bytes(self.genesis.chain_id, self._roster.validators, statement)
+        key = self._roster.validators[approval.seat]
         if not verify(key, approval.signature, STATEMENT_DOMAIN, message):
             raise Unreachable(f"{url}: its approval does not verify")
         return statement, approval.seat, approval.signature
@@ -330,7 +364,7 @@ class ChainClient:
             proven = check_proof(self.genesis, answer.content, verify)
         except ChainError:
             return None
-        body = proven.transaction.body
+        body = proven.body
         return proven if isinstance(body, ApproveRelease) and body.task == task else None
 
     async def _maybe(self, path: str, query: Mapping[str, str]) -> bytes | None:
@@ -380,8 +414,8 @@ class ChainClient:
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(f"{url}: {type(error).__name__}: {error}") from None
-        if answer.status_code == httpx.codes.CONFLICT:
-            refusal = from_json(answer.content, TxStatus)
+        if answer.status_code in (httpx.codes.CONFLICT, httpx.codes.TOO_MANY_REQUESTS):
+            refusal = from_json(answer.content, Refusal)
             raise Rejected(refusal.code, refusal.reason)
         if answer.status_code not in (httpx.codes.OK, httpx.codes.NOT_FOUND):
             raise Unreachable(f"{url}: status {answer.status_code}")
@@ -392,7 +426,7 @@ class ChainClient:
 
 
 def _approved(proven: Proven) -> ApproveRelease:
-    body = proven.transaction.body
+    body = proven.body
     assert isinstance(body, ApproveRelease)
     return body
 

@@ -3,6 +3,7 @@
 ChainError
 ├── ConfigError      ours: a file of this machine's operator is wrong
 ├── Stopped          ours: this machine cannot keep what a validator must not lose
+│   └── Damaged      ours: a file of the validator is not whole
 ├── DecodeError      theirs: bytes that are not what they claim to be
 ├── Rejected         theirs: well-formed, and against a rule (`code` says which)
 ├── ProofError       theirs: a proof that does not hold
@@ -22,6 +23,10 @@ class ConfigError(ChainError):
 
 class Stopped(ChainError):
     """The validator must end, now: its disk is full or fails. The message names file, reason and what to do."""
+
+
+class Damaged(Stopped):
+    """A file has lost or changed what was durable. The message names it and the command that repairs it."""
 
 
 class DecodeError(ChainError):

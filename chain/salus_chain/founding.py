@@ -10,12 +10,11 @@ from pathlib import Path
 from salus_chain.errors import ConfigError
 from salus_chain.genesis import Genesis, Policy, Validator, check_genesis, write_genesis
 from salus_chain.keys import PemSigner
+from salus_chain.node.holdings import DATABASE_FILE, VOTES_FILE
 from salus_chain.node.store import Store
 from salus_chain.node.validator import ConsentSeat, GatewaySeat, ValidatorConfig, write_validator
 from salus_chain.node.votes import VoteLog
 
-VOTES_FILE = "votes.log"
-DATABASE_FILE = "chain.sqlite"
 BLOBS_FOLDER = "blobs"
 
 

@@ -13,22 +13,59 @@ from salus_chain.errors import DecodeError
 from salus_chain.rules.transactions import OpenRound
 
 T = TypeVar("T")
-TxStatusName = Literal["pending", "final", "dropped"]
+TxStatusName = Literal["unknown", "pending", "final", "dropped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request got nothing: a short stable code, and a reason for people."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeatView:
+    """Where a validator stands, as another knows it.
+
+    `height` is of its last final block, `round` the consensus round after it; `there`: it was heard from within
+    seconds, at `heard_ms`.
+    """
+
+    name: str
+    public_key: bytes
+    url: str
+    height: int
+    round: int
+    heard_ms: int
+    there: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where a validator stands."""
+    """Where a validator stands. `time_ms` is of the last final block, `height`; `round` is of the one after it.
+
+    `since_ms` says since when that one is being decided, `report` what holds it up, in words. `seats` are the
+    validators that decide it, of whom `quorum` are needed; `seat` is this one's number, -1 for an observer.
+    """
 
     name: str
     chain_id: bytes
     height: int
-    time_ms: int  # of the latest block
+    time_ms: int
+    round: int = 0
+    now_ms: int = 0
+    since_ms: int = 0
+    seat: int = -1
+    quorum: int = 0
+    waiting: int = 0  # transactions
+    report: str = ""
+    seats: tuple[SeatView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TxStatus:
-    """What became of a transaction.
+    """What became of a transaction; `unknown` where it has not been heard of.
 
     `height` is 0 unless it is final; code and reason say why it was dropped.
     """

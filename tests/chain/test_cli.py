@@ -7,19 +7,19 @@ import pytest
 from typer.testing import CliRunner
 
 from salus_chain.cli import app
-from salus_chain.errors import ConfigError
+from salus_chain.errors import ConfigError, Damaged
 from salus_chain.founding import init_chain
 from salus_chain.genesis import read_genesis, write_genesis
 from salus_chain.node.process import load_node
 from salus_chain.node.validator import GatewaySeat, ValidatorConfig, read_validator, write_validator
 from tests.chain.federation import signer
-from tests.chain.light.test_proofs import PROOF, F
+from tests.chain.light.trail import PROOF, F
 from tests.chain.ports import free_ports
 
 RUN = CliRunner()
 
 
-@pytest.mark.parametrize("command", ["init", "run", "status", "proof", "verify"])
+@pytest.mark.parametrize("command", ["init", "run", "status", "verify", "repair"])
 def test_every_command_has_help_with_an_example(command: str) -> None:
     result = RUN.invoke(app, [command, "--help"])
     assert result.exit_code == 0
@@ -43,7 +43,7 @@ def test_verify_exits_0_for_a_proof_and_1_with_the_reason_for_a_damaged_one(tmp_
     (tmp_path / "proof.cbor").write_bytes(PROOF)
     command = ["verify", str(tmp_path / "proof.cbor"), "--genesis", str(tmp_path / "genesis.toml")]
     result = RUN.invoke(app, command)
-    assert result.exit_code == 0 and "The settlement holds." in result.output
+    assert result.exit_code == 0 and "The settlement proof holds." in result.output
     damaged = bytearray(PROOF)
     damaged[len(damaged) // 2] ^= 4
     (tmp_path / "proof.cbor").write_bytes(bytes(damaged))
@@ -92,7 +92,7 @@ async def test_a_validator_refuses_to_start_with_what_is_wrong(tmp_path: Path) -
         load_node(path)
     founded.genesis_path.write_text(text)
     (tmp_path / "fed" / "validator-0" / "votes.log").unlink()
-    with pytest.raises(ConfigError, match="the vote log is gone"):
+    with pytest.raises(Damaged, match="the vote log is gone"):
         load_node(path)
     path.write_text(path.read_text().replace("validator-0.pem", "release.pem"))
     with pytest.raises(ConfigError, match="has no seat"):

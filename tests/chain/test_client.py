@@ -25,7 +25,7 @@ from salus_chain.rules.transactions import (
 from salus_chain.updates import decode_update, update_digest
 from salus_chain.views import Approval, Status, TxStatus, to_json
 from tests.chain.federation import LAYOUT, MODEL, MODEL_DIGEST, PROGRAM, TASK, federation, model_values, signer
-from tests.chain.light.test_proofs import PROOF
+from tests.chain.light.trail import EARLY_MEMBERS, MEMBERS, PROOF
 
 F = federation()
 UPDATE = F.update(F.opened(F.enrolled()), 0)
@@ -34,10 +34,12 @@ HEADER = decode_update(UPDATE)[0]
 Answer = Callable[[int, httpx.Request], httpx.Response]
 
 
-def client(answer: Answer) -> ChainClient:
-    """`answer` gets the seat that is asked."""
+def client(answer: Answer, members: Answer | None = None) -> ChainClient:
+    """`answer` gets the seat that is asked; who takes part is answered apart, by default that there is no block."""
 
     def handle(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/proofs/members":
+            return members(request.url.port or 0, request) if members else httpx.Response(404)
         return answer(request.url.port - 8000 if request.url.port else -1, request)
 
     return ChainClient(F.genesis, transport=httpx.MockTransport(handle))
@@ -178,3 +180,33 @@ async def test_nothing_there_is_none() -> None:
         assert await each.release(TASK) is None
         with pytest.raises(Rejected, match="not_settled"):
             await each.settlement_proof(TASK, 1)
+
+
+async def test_who_takes_part_is_learned_from_the_first_proof_that_holds_and_asked_from_then_on() -> None:
+    asked: list[int] = []
+
+    def members(port: int, request: httpx.Request) -> httpx.Response:
+        asked.append(port)
+        if port == 8000:
+            return httpx.Response(200, content=PROOF)
+        if port == 8001:
+            return httpx.Response(200, content=MEMBERS.encode()[:-1])
+        return httpx.Response(200, content=MEMBERS.encode())
+
+    async with client(lambda seat, request: httpx.Response(404), members) as each:
+        roster = await each.members()
+        assert len(roster.validators) == 5 and asked == [8000, 8001, 8002]
+        assert {seat.url for seat in roster.seats} == set(each._urls)
+
+
+async def test_an_older_account_of_who_takes_part_than_known_is_not_believed() -> None:
+    old = MEMBERS
+
+    def members(port: int, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=old.encode())
+
+    async with client(lambda seat, request: httpx.Response(404), members) as each:
+        await each.members()
+        old = EARLY_MEMBERS
+        with pytest.raises(Unreachable, match="before block"):
+            await each.members()

@@ -65,8 +65,8 @@ def int_sqrt(number: int) -> int:
 def proven(run: SmallRun, task: str, number: int) -> tuple[Proven, Settle]:
     genesis = read_genesis(run.folder / "genesis.toml")
     found = check_proof(genesis, (run.folder / "proofs" / f"{task}-{number}.cbor").read_bytes(), verify)
-    assert isinstance(found.transaction.body, Settle)
-    return found, found.transaction.body
+    assert isinstance(found.body, Settle)
+    return found, found.body
 
 
 def layout(run: SmallRun) -> Layout:

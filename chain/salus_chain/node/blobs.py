@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +21,9 @@ class Blobs(Protocol):
 
     def has(self, digest: bytes) -> bool:
         """Whether they are here, by name."""
+
+    def size_bytes(self) -> int:
+        """Of all that is stored; takes a look at each."""
 
 
 class FolderBlobs:
@@ -45,6 +49,10 @@ class FolderBlobs:
     def has(self, digest: bytes) -> bool:
         return (self._folder / digest.hex()).exists()
 
+    def size_bytes(self) -> int:
+        with os.scandir(self._folder) as files:
+            return sum(file.stat().st_size for file in files)
+
 
 class UrlBlobs:
     """One object for each under an fsspec URL such as `s3://bucket/prefix`; as durable as that store is."""
@@ -69,6 +77,9 @@ class UrlBlobs:
 
     def has(self, digest: bytes) -> bool:
         return bool(self._files.exists(self._name(digest)))
+
+    def size_bytes(self) -> int:
+        return int(self._files.du(self._root))
 
     def _name(self, digest: bytes) -> str:
         return f"{self._root}/{digest.hex()}"

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from salus_chain.aggregation.report import Report
 from salus_chain.candidates import Candidate, ModelCandidate, ReleaseCandidate
 from salus_chain.codec import encode
 from salus_chain.errors import DecodeError, Rejected
@@ -189,22 +190,30 @@ class Clerk:
             await asyncio.to_thread(self._blobs.put, data)
         return data
 
+    async def report(self, each: Round) -> Report | None:
+        """What became of each update of a round, and what it contributed; None while bytes are missing."""
+        updates = await self._updates(each)
+        return await asyncio.to_thread(settler.explained, each, updates) if updates else None
+
     async def _recompute(self, each: Round) -> settler.Recomputed | None:
         """None while bytes are missing that no validator gives."""
-        model = await self.blob(each.model_before)
+        model, updates = await self.blob(each.model_before), await self._updates(each)
+        if model is None or updates is None:
+            return None
+        task = self._ledger.state.tasks[each.open.task]
+        return await asyncio.to_thread(settler.recompute, task, each, model, updates)
+
+    async def _updates(self, each: Round) -> dict[UpdateDigest, bytes] | None:
         updates: dict[UpdateDigest, bytes] = {}
         members = self._ledger.state.members
         for commit in each.commits:
             data = await self.blob(commit.digest, [members[key].url for key in commit.holders if key in members])
             if data is not None:
                 updates[UpdateDigest(commit.digest)] = data
-        lacking = settler.missing(each, tuple(updates))
-        if model is None or lacking:
-            digests = [digest.hex()[:16] for digest in lacking]
-            log.warning("bytes missing", task=each.open.task, round=each.open.round, updates=digests)
-            return None
-        task = self._ledger.state.tasks[each.open.task]
-        return await asyncio.to_thread(settler.recompute, task, each, model, updates)
+        lacking = [digest.hex()[:16] for digest in settler.missing(each, tuple(updates))]
+        if lacking:
+            log.warning("bytes missing", task=each.open.task, round=each.open.round, updates=lacking)
+        return None if lacking else updates
 
     def _still_closed(self, each: Round) -> bool:
         now = self._ledger.state.rounds.get(each.open.task)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from salus_chain.durable import sync_folder
-from salus_chain.errors import ConfigError, Stopped
+from salus_chain.errors import ConfigError, Damaged, Stopped
 
 Values: TypeAlias = tuple[int | str | bytes, ...]
 Row: TypeAlias = tuple[Any, ...]  # its types are the query's
@@ -42,6 +42,14 @@ CREATE TABLE erased (digest BLOB PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT RO
 CHECK_BYTES: Final = 256 << 20  # a larger file is checked by `salus chain repair` only: that takes a while
 FULL_BYTES: Final = 1 << 20  # a disk with less free is full
 REPAIR: Final = "run `salus chain repair` with this validator's configuration"
+SAID: Final = {
+    sqlite3.SQLITE_FULL: "disk full; free space, and start the validator again",
+    sqlite3.SQLITE_IOERR: "the disk fails ({}); check it, and start the validator again",
+    sqlite3.SQLITE_READONLY: "cannot be written ({}); make file and folder writable, and start again",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened ({}); make file and folder writable, and start again",
+    sqlite3.SQLITE_PERM: "cannot be opened ({}); make file and folder writable, and start again",
+    sqlite3.SQLITE_BUSY: "another process uses it ({}); stop that one first",
+}
 
 
 class Database:
@@ -76,7 +84,7 @@ class Database:
 
     @classmethod
     def open(cls, path: Path, chain_id: bytes) -> Database:
-        """Raises ConfigError: no database, not one, another chain's or a newer one; Stopped when it is damaged."""
+        """Raises ConfigError: no database, another chain's or a newer one; Damaged; Stopped when the disk fails."""
         if not path.exists():
             raise ConfigError(f"{path}: no database; `salus chain init` makes one; if it was lost, {REPAIR}")
         with _in_words(path):
@@ -98,6 +106,12 @@ class Database:
                 self._connection.execute("UPDATE meta SET clean = 1")
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         self._connection.close()
+
+    def check_pages(self) -> None:
+        """Read everything, tables against their indexes. Raises Damaged."""
+        row = self.one("PRAGMA integrity_check(1)")
+        if row != ("ok",):
+            raise Damaged(f"{self.path}: damaged ({row}); {REPAIR}")
 
     def all(self, query: str, values: Values = ()) -> Iterator[Row]:
         """The rows of a query, one at a time. Raises Stopped."""
@@ -150,10 +164,11 @@ def _identify(connection: sqlite3.Connection, path: Path, chain_id: bytes) -> bo
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:
-        raise ConfigError(f"{path}: not a validator's database, or one made before version {SCHEMA_VERSION}; {REPAIR}")
-    if version != SCHEMA_VERSION:
-        todo = "upgrade Salus" if version > SCHEMA_VERSION else REPAIR
-        raise ConfigError(f"{path}: made by another version (schema {version}, here {SCHEMA_VERSION}); {todo}")
+        raise Damaged(f"{path}: not a validator's database, or of a version before {SCHEMA_VERSION}; {REPAIR}")
+    if version > SCHEMA_VERSION:
+        raise ConfigError(f"{path}: made by a newer version (schema {version}, here {SCHEMA_VERSION}); upgrade Salus")
+    if version < SCHEMA_VERSION:
+        raise Damaged(f"{path}: made by an older version (schema {version}, here {SCHEMA_VERSION}); {REPAIR}")
     found, clean = connection.execute("SELECT chain_id, clean FROM meta").fetchone()
     if found != chain_id:
         raise ConfigError(f"{path}: belongs to chain {found.hex()[:16]}, the genesis makes {chain_id.hex()[:16]}")
@@ -161,16 +176,16 @@ def _identify(connection: sqlite3.Connection, path: Path, chain_id: bytes) -> bo
 
 
 def _check(connection: sqlite3.Connection, path: Path, clean: bool) -> None:
-    """Raises Stopped when pages are missing or damaged."""
+    """Raises Damaged when pages are missing or damaged."""
     size = path.stat().st_size
     (pages,), (page_bytes,) = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
     if clean and size < pages * page_bytes:
-        raise Stopped(f"{path}: cut off at byte {size} of {pages * page_bytes}; {REPAIR}")
+        raise Damaged(f"{path}: cut off at byte {size} of {pages * page_bytes}; {REPAIR}")
     if clean or size > CHECK_BYTES:
         return
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        raise Stopped(f"{path}: damaged ({verdict}); {REPAIR}")
+        raise Damaged(f"{path}: damaged ({verdict}); {REPAIR}")
 
 
 @contextmanager
@@ -179,24 +194,11 @@ def _in_words(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        said = _explain(path, getattr(error, "sqlite_errorcode", 0), str(error))
-        if said is None:
+        code, where = getattr(error, "sqlite_errorcode", 0) & 0xFF, f"{path}: "
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise Damaged(f"{where}damaged ({error}); {REPAIR}") from error
+        if code == sqlite3.SQLITE_IOERR and shutil.disk_usage(path.parent).free < FULL_BYTES:
+            code = sqlite3.SQLITE_FULL
+        if code not in SAID:
             raise
-        raise Stopped(said) from error
-
-
-def _explain(path: Path, code: int, reason: str) -> str | None:
-    match code & 0xFF:
-        case sqlite3.SQLITE_FULL:
-            return f"{path}: disk full; free space, and start the validator again"
-        case sqlite3.SQLITE_IOERR if shutil.disk_usage(path.parent).free < FULL_BYTES:
-            return f"{path}: disk full; free space, and start the validator again"
-        case sqlite3.SQLITE_IOERR:
-            return f"{path}: the disk fails ({reason}); check it, and start the validator again"
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
-            return f"{path}: cannot be written ({reason}); make file and folder writable, and start again"
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return f"{path}: another process uses it ({reason}); stop that one first"
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return f"{path}: damaged ({reason}); {REPAIR}"
-    return None
+        raise Stopped(where + SAID[code].format(error)) from error

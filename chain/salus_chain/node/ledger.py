@@ -7,7 +7,7 @@ on disk before anybody is told of it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeAlias
@@ -25,12 +25,13 @@ from salus_chain.node.mempool import Mempool
 from salus_chain.node.store import Store
 from salus_chain.node.votes import Slot, VoteLog
 from salus_chain.rules.apply import MAX_CLOCK_AHEAD_MS, apply_block, build_block, is_due
-from salus_chain.rules.blocks import VOTE_DOMAIN, Block, BlockDigest
+from salus_chain.rules.blocks import MAX_BLOCK_TRANSACTIONS, VOTE_DOMAIN, Block, BlockDigest
 from salus_chain.rules.state import State
 from salus_chain.rules.transactions import TxId, read_transaction
 
 EARLY_TRANSACTIONS: Final = 256
 GOSSIP_TRANSACTIONS: Final = 256  # sent again on a tick
+GOSSIP_BYTES: Final = 1 << 20  # of transactions in one frame
 SERVED_BLOCKS: Final = 64  # in answer to one GET
 SERVED_BYTES: Final = 4 << 20
 
@@ -122,26 +123,41 @@ class Ledger:
 
     def submit(self, data: bytes) -> TxId:
         """Take a transaction from a client; its id. Raises Rejected."""
-        try:
-            tx = read_transaction(data)
-        except DecodeError as error:
-            raise Rejected("malformed", str(error)) from None
-        if tx.id not in self.mempool and self.store.height_of(tx.id) is None:
-            self.mempool.add(tx, self._now_ms())
-            self._send(None, wire.Txs((data,)))
-            self.work_if_due()
-        return tx.id
+        (result,) = self.submit_batch((data,))
+        if isinstance(result, Rejected):
+            raise result
+        return result
 
-    def gossiped(self, data: bytes) -> None:
-        """Take a transaction from a peer; what does not fit yet is tried once more after the next block."""
-        try:
-            self.mempool.add(read_transaction(data), self._now_ms(), metered=False)
-        except Rejected:
-            self._early.append(data)
-        except DecodeError as error:
-            log.debug("malformed transaction from a peer", reason=str(error))
-        else:
-            self.work_if_due()
+    def submit_batch(self, batch: Sequence[bytes]) -> list[TxId | Rejected]:
+        """Take each by itself: its id, or why it is refused. The next block is made when all are in."""
+        results: list[TxId | Rejected] = []
+        fresh: list[bytes] = []
+        for data in batch:
+            try:
+                tx = read_transaction(data)
+                if tx.id not in self.mempool and self.store.height_of(tx.id) is None:
+                    self.mempool.add(tx, self._now_ms())
+                    fresh.append(data)
+                results.append(tx.id)
+            except DecodeError as error:
+                results.append(Rejected("malformed", str(error)))
+            except Rejected as reason:
+                results.append(reason)
+        for transactions in _frames(fresh):
+            self._send(None, wire.Txs(transactions))
+        self.work_if_due()
+        return results
+
+    def gossiped(self, transactions: Iterable[bytes]) -> None:
+        """Take transactions from a peer; what does not fit yet is tried once more after the next block."""
+        for data in transactions:
+            try:
+                self.mempool.add(read_transaction(data), self._now_ms(), metered=False)
+            except Rejected:
+                self._early.append(data)
+            except DecodeError as error:
+                log.debug("malformed transaction from a peer", reason=str(error))
+        self.work_if_due()
 
     def stands(self, peer: bytes, height: int, round_: int) -> None:
         """Note where a peer says that it is."""
@@ -149,8 +165,9 @@ class Ledger:
 
     def tick(self) -> None:
         """Twice a second: send again what may have been lost, and look at the clock."""
-        for tx in islice(self.mempool.waiting.values(), GOSSIP_TRANSACTIONS):
-            self._send(None, wire.Txs((tx.data,)))
+        again = (tx.data for tx in islice(self.mempool.waiting.values(), GOSSIP_TRANSACTIONS))
+        for transactions in _frames(again):
+            self._send(None, wire.Txs(transactions))
         self.handle(core.Tick())
         self.work_if_due()
 
@@ -317,3 +334,17 @@ class Ledger:
             self.mempool.add(read_transaction(data), self._now_ms(), metered=False)
         except Rejected as error:
             log.debug("transaction refused", code=error.code)
+
+
+def _frames(transactions: Iterable[bytes]) -> Iterator[tuple[bytes, ...]]:
+    """As few groups as fit into frames."""
+    group: list[bytes] = []
+    size = 0
+    for data in transactions:
+        if group and (size + len(data) > GOSSIP_BYTES or len(group) == MAX_BLOCK_TRANSACTIONS):
+            yield tuple(group)
+            group, size = [], 0
+        group.append(data)
+        size += len(data)
+    if group:
+        yield tuple(group)

@@ -19,6 +19,7 @@ until the next block, since what it lost was already counted in. Also refused: `
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -63,6 +64,8 @@ class Mempool:
         self._line = Waiting()
         self._gaps = Gaps()
         self._evicted: dict[bytes, int] = {}  # since the last block: sender → the lowest nonce that it lost
+        self._seen_ms: dict[TxId, int] = {}  # of all that wait
+        self._finality_ms: deque[int] = deque(maxlen=limits.count)
         self._now_ms = now_ms
         self._stale = False
         self._pending = begin(base, block_time(base, now_ms))
@@ -120,6 +123,7 @@ class Mempool:
             self._admit(tx_id, tx)
             if self._gaps:
                 self._close_gap(tx.sender)
+        self._seen_ms[tx_id] = now_ms
         if metered and tx.sender:
             self._rates.take(tx.sender, now_ms)
 
@@ -127,8 +131,18 @@ class Mempool:
         """A block made `state`, and these final. What still waits is judged anew when next asked for."""
         self.base, self._now_ms, self._stale = state, now_ms, True
         for each in final:
-            self._line.finished(TxId(each))
-            self._gaps.pop(TxId(each))
+            tx_id = TxId(each)
+            self._line.finished(tx_id)
+            self._gaps.pop(tx_id)
+            seen_ms = self._seen_ms.pop(tx_id, None)
+            if seen_ms is not None:
+                self._finality_ms.append(max(0, now_ms - seen_ms))
+
+    def finality_ms(self) -> list[int]:
+        """How long each took that became final since the last call, from `add` to `rebase`; those not seen are not."""
+        taken = list(self._finality_ms)
+        self._finality_ms.clear()
+        return taken
 
     def next_block(self) -> list[Transaction]:
         """What a proposal made now should hold, in its order."""
@@ -260,5 +274,6 @@ class Mempool:
 
     def _drop(self, tx_id: TxId, reason: Rejected) -> None:
         self._dropped[tx_id] = reason
+        self._seen_ms.pop(tx_id, None)
         while len(self._dropped) > MAX_DROPPED:
             del self._dropped[next(iter(self._dropped))]

@@ -21,17 +21,16 @@ from salus_chain.config import beside
 from salus_chain.consensus import core
 from salus_chain.consensus.messages import Decided, Message
 from salus_chain.errors import ConfigError
-from salus_chain.founding import BLOBS_FOLDER, DATABASE_FILE, VOTES_FILE
+from salus_chain.founding import BLOBS_FOLDER
 from salus_chain.genesis import Genesis, read_genesis
 from salus_chain.keys import PemSigner
 from salus_chain.node import wire
 from salus_chain.node.blobs import Blobs, FolderBlobs, UrlBlobs
+from salus_chain.node.holdings import open_holdings
 from salus_chain.node.ledger import Identity, Ledger
 from salus_chain.node.peers import Peers
 from salus_chain.node.registrar import Registrar
-from salus_chain.node.store import Store
 from salus_chain.node.validator import ValidatorConfig, read_validator
-from salus_chain.node.votes import VoteLog
 from salus_chain.rules.rounds import next_due_ms
 from salus_chain.rules.state import State
 
@@ -59,8 +58,8 @@ class Node:
 
         self.genesis = genesis
         self._config = config
-        self.store = Store.open(folder / DATABASE_FILE, genesis)
-        votes = VoteLog.open(folder / VOTES_FILE)
+        self.listen_http = config.listen_http
+        self.store, votes = open_holdings(folder, genesis, identity.signer.public_key)
         timing = core.Timing(config.round_ms, config.round_ms << ROUND_DOUBLINGS)
         self.ledger = Ledger(identity, self.store, votes, self.send, self._set_timer, clock_ms, timing)
         own = self.ledger.state.members.get(identity.signer.public_key)
@@ -96,8 +95,7 @@ class Node:
             case wire.Body(block):
                 self.ledger.handle(core.ReceivedBody(block))
             case wire.Txs(transactions):
-                for data in transactions:
-                    self.ledger.gossiped(data)
+                self.ledger.gossiped(transactions)
             case wire.Stated():
                 self.clerk.stated(frame)
 
@@ -136,7 +134,7 @@ class Node:
 
     async def run(self) -> None:
         """Until `stopping` is set. Raises ConfigError when an address cannot be listened on."""
-        from salus_chain.node.service import serve
+        from salus_chain.node.server import serve
 
         self._fault = asyncio.get_running_loop().create_future()
         try:

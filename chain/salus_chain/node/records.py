@@ -18,12 +18,16 @@ from typing import Final
 from zlib import crc32
 
 from salus_chain.codec import decode, encode, fields, integer, octets
-from salus_chain.errors import ConfigError, DecodeError
+from salus_chain.errors import Damaged, DecodeError
 
 HEAD: Final = struct.Struct(">III")
 ALL_BITS: Final = (1 << 32) - 1
 ARRAY_OF_SIX: Final = 0x86  # how every payload begins
 SECTOR_BYTES: Final = 512
+NEW_KEY: Final = (
+    "this validator has voted and could vote otherwise now, so it must not vote again with this key; put no old copy "
+    "back. Make a new key, have the others admit it as an observer, then vote it into the seat (`set_validators`)"
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,17 +55,14 @@ def encode_record(record: Record, base: int) -> bytes:
 
 
 def read_records(path: Path) -> list[Record]:
-    """Every whole record before the torn tail. Raises ConfigError when a durable record is damaged."""
+    """Every whole record before the torn tail. Raises Damaged when a durable record is not whole."""
     data = path.read_bytes()
     records, start = [], 0
     while (read := _read(data, start)) is not None:
         record, _, start = read
         records.append(record)
     if start < len(data) and not _is_torn(data, start):
-        raise ConfigError(
-            f"{path}: the record at byte {start} is damaged, and it was sent once; this validator must not vote "
-            "again: see `salus chain repair`"
-        )
+        raise Damaged(f"{path}: the record at byte {start} is damaged; {NEW_KEY}")
     return records
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from salus_chain.aggregation.aggregate import aggregate, apply_aggregate
+from salus_chain.aggregation.aggregate import aggregate, apply_aggregate, explain
 from salus_chain.aggregation.registry import read_rule
 from salus_chain.aggregation.report import Report
+from salus_chain.aggregation.rule import AggregationRule
 from salus_chain.errors import Rejected
 from salus_chain.fixed import Int32s
 from salus_chain.keys import verify
@@ -38,13 +40,7 @@ def recompute(task: Task, each: Round, model: bytes, updates: Mapping[UpdateDige
     Raises DecodeError, or Rejected `wrong_update` when a file is not what its commit says.
     """
     shape = layout(task.layout_json)
-    rows = np.empty((len(each.commits), each.d), np.int32)
-    for row, commit in enumerate(each.commits):
-        rows[row] = _values(each, commit, updates[UpdateDigest(commit.digest)])
-    rule = read_rule(each.open.rule, each.open.norm_bound, each.open.parameters)
-    weights = np.array([commit.weight for commit in each.commits], np.int64)
-    names = [commit.gateway for commit in each.commits]
-    combined, report = aggregate(rule, rows, weights, names, [commit.score for commit in each.commits])
+    combined, report = aggregate(*_given(each, updates))
     _, before = decode_model(model)
     after = apply_aggregate(before, combined, shape.indices(each.open.variables))
     settle = Settle(
@@ -56,6 +52,24 @@ def recompute(task: Task, each: Round, model: bytes, updates: Mapping[UpdateDige
         digest_of_model(shape.digest, after),
     )
     return Recomputed(settle, encode_model(shape.digest, after), report)
+
+
+def explained(each: Round, updates: Mapping[UpdateDigest, bytes]) -> Report:
+    """The report on a round's updates with each one's contribution. Raises as `recompute`."""
+    return explain(*_given(each, updates))
+
+
+def _given(
+    each: Round, updates: Mapping[UpdateDigest, bytes]
+) -> tuple[AggregationRule, Int32s, NDArray[np.int64], list[str], list[int]]:
+    """The rule, updates int32 (n, d), weights int64 (n,), gateways and scores."""
+    rows = np.empty((len(each.commits), each.d), np.int32)
+    for row, commit in enumerate(each.commits):
+        rows[row] = _values(each, commit, updates[UpdateDigest(commit.digest)])
+    rule = read_rule(each.open.rule, each.open.norm_bound, each.open.parameters)
+    weights = np.array([commit.weight for commit in each.commits], np.int64)
+    names = [commit.gateway for commit in each.commits]
+    return rule, rows, weights, names, [commit.score for commit in each.commits]
 
 
 def _values(each: Round, commit: CommitEntry, data: bytes) -> Int32s:

@@ -14,12 +14,12 @@ from typing import Final
 from zlib import crc32
 
 from salus_chain.codec import decode, encode, items, octets
-from salus_chain.errors import DecodeError, Rejected, Stopped
+from salus_chain.errors import Damaged, DecodeError, Rejected, Stopped
 from salus_chain.genesis import Genesis
 from salus_chain.node.database import REPAIR, Database, Row
 from salus_chain.rules.apply import apply_block, apply_tx, begin
 from salus_chain.rules.blocks import Block, Certificate, decode_block, encode_block
-from salus_chain.rules.state import Round, State, decode_state, encode_state, genesis_state
+from salus_chain.rules.state import Round, State, decode_state, encode_state, genesis_state, state_root
 from salus_chain.rules.transactions import (
     ApproveModel,
     ApproveRelease,
@@ -58,7 +58,7 @@ class Store:
 
     @classmethod
     def open(cls, path: Path, genesis: Genesis) -> Store:
-        """Raises ConfigError: no database, not one, another chain's or version's; Stopped when it is damaged."""
+        """Raises ConfigError: no database, another chain's or a newer one; Damaged; Stopped when the disk fails."""
         store = cls(Database.open(path, genesis.chain_id), genesis)
         try:
             store._check_tail()
@@ -69,6 +69,10 @@ class Store:
 
     def close(self) -> None:
         self._database.close()
+
+    def check_pages(self) -> None:
+        """Read the whole file. Raises Damaged."""
+        self._database.check_pages()
 
     @property
     def height(self) -> int:
@@ -99,10 +103,10 @@ class Store:
                 raise DecodeError("its check sum is wrong")
             state = decode_state(self._genesis, data)
         except DecodeError as error:
-            raise Stopped(f"{self._database.path}: the snapshot of the state is damaged ({error}); {REPAIR}") from None
+            raise Damaged(f"{self._database.path}: the snapshot of the state is damaged ({error}); {REPAIR}") from None
         self._snapshot_bytes = len(data)
         last = self.block(state.height)
-        if last is None or last[0].digest != state.parent:
+        if last is None or last[0].digest != state.parent or last[0].header.state_root != state_root(state):
             raise self._damaged(state.height, "it is not the one that the snapshot follows")
         return state
 
@@ -160,6 +164,13 @@ class Store:
         row = self._database.one("SELECT keys FROM sets WHERE height <= ? ORDER BY height DESC LIMIT 1", (height,))
         return items(decode(row[0]), lambda key: octets(key, "key", 33), "keys") if row else ()
 
+    def set_changes(self, before: int) -> list[tuple[int, tuple[bytes, ...]]]:
+        """The blocks below a height whose headers announce another set than their own, with its keys."""
+        rows = self._database.all(
+            "SELECT height, keys FROM sets WHERE 1 < height AND height <= ? ORDER BY height", (before,)
+        )
+        return [(height - 1, items(decode(keys), lambda key: octets(key, "key", 33), "keys")) for height, keys in rows]
+
     def last_seal(self, key: bytes, above: int) -> Place | None:
         """Height and round of the newest certificate after height `above` that this key signed."""
         query = "SELECT height, certificate FROM blocks WHERE height > ? ORDER BY height DESC"
@@ -213,8 +224,12 @@ class Store:
 
     def add_upload(self, task: str, number: int, gateway: str, digest: bytes) -> None:
         """Remember, durably, whose update these bytes are."""
+        self.add_uploads([(task, number, gateway, digest)])
+
+    def add_uploads(self, rows: Iterable[tuple[str, int, str, bytes]]) -> None:
+        """As `add_upload`, of several: task, round, gateway, digest."""
         with self._database.writing() as write:
-            write.execute("INSERT OR IGNORE INTO uploads VALUES (?, ?, ?, ?)", (task, number, gateway, digest))
+            write.executemany("INSERT OR IGNORE INTO uploads VALUES (?, ?, ?, ?)", rows)
 
     def uploader(self, digest: bytes) -> str | None:
         """The gateway whose update these bytes are; None when they are no update known here."""
@@ -261,8 +276,8 @@ class Store:
             raise self._damaged(height, "its check sum is wrong")
         return decode_block(block), Certificate.read(decode(certificate))
 
-    def _damaged(self, height: int, reason: str) -> Stopped:
-        return Stopped(f"{self._database.path}: block {height} is damaged ({reason}); {REPAIR}")
+    def _damaged(self, height: int, reason: str) -> Damaged:
+        return Damaged(f"{self._database.path}: block {height} is damaged ({reason}); {REPAIR}")
 
 
 def _marks(block: Block) -> Iterator[tuple[int, str, int, int, int]]:

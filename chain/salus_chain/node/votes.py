@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from salus_chain.durable import stopped, sync_folder, write_durably
-from salus_chain.errors import ConfigError, Rejected, Stopped
-from salus_chain.node.records import Record, Slot, encode_record, read_records
+from salus_chain.errors import ConfigError, Damaged, Rejected, Stopped
+from salus_chain.node.records import NEW_KEY, Record, Slot, encode_record, read_records
 
 COMPACT_BYTES: Final = 8 << 20
 KEEP_ROUNDS: Final = 16  # of the latest height; of those before, only the newest lock
@@ -52,13 +52,13 @@ class VoteLog:
         """Read the log back without its torn tail, which was never sent, and write what counts anew.
 
         A killed process may have left records that can be read but are not durable: so they become durable
-        here, before they are sent again. Raises ConfigError: no log, another process holds it, or a damaged
-        record that was durable once; Stopped when the disk fails.
+        here, before they are sent again. Raises Damaged: no log, or a damaged record that was durable once;
+        ConfigError: another process holds it; Stopped when the disk fails.
         """
         try:
             file = _hold(path)
         except FileNotFoundError:
-            raise ConfigError(f"{path}: the vote log is gone; a validator that may have voted must not go on") from None
+            raise Damaged(f"{path}: the vote log is gone; {NEW_KEY}") from None
         records = read_records(path)
         height = max((record.slot.height for record in records), default=0)
         log = cls(path, file, (record for record in records if record.slot.height == height))

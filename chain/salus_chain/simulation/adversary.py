@@ -130,6 +130,8 @@ class Liar(Node):
             self._used("bodies")
             self.world.send(self.index, sender, other_block(self.rng, self.chain, self.now_ms))
         if isinstance(payload, Message) and sender in self.world.honest_keys:  # liars would go on for ever
+            if "churn" in self.tricks:
+                self.churn(payload)
             for react in self.reactions:
                 if self.rng.random() < REACTION:
                     react(self, payload)
@@ -240,7 +242,7 @@ class Liar(Node):
     def churn(self, message: Message) -> None:
         if message.type is Type.ROUND_CHANGE and message.height == self.state.height:
             self._used("churn")
-            self._spread(self._say(Type.ROUND_CHANGE, message.round + self.rng.randint(0, 2), NOTHING_PREPARED))
+            self._spread(self._say(Type.ROUND_CHANGE, message.round + 1, NOTHING_PREPARED))
 
     @property
     def seat(self) -> int:
@@ -343,7 +345,6 @@ REACTIONS: Final[dict[str, Callable[[Liar, Message], None]]] = {
     "malleate": Liar.malleate,
     "replay": Liar.replay,
     "usurp": Liar.usurp,
-    "churn": Liar.churn,
 }
 MOVES: Final[dict[str, Callable[[Liar], None]]] = {
     "own lie": Liar.own_lie,

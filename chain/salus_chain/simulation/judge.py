@@ -156,6 +156,8 @@ class Judge:
                     raise Violation("bound", f"{node.name} holds {len(votes)} votes of {len(seats)} seats")
         if len(state.bodies) > len(state.council.keys):
             raise Violation("bound", f"{node.name} holds {len(state.bodies)} bodies")
+        if message.type is Type.ROUND_CHANGE and message.round > state.round and state.votes.get(place) is message:
+            self._drawn(node)
         early = message.height == before.height + 1
         held = (before.ahead if early else before.votes).get(place)
         if held is None or (held.height, held.round) != (message.height, message.round) or before.decided:
@@ -166,6 +168,17 @@ class Judge:
             if not any(isinstance(effect, Accuse) for effect in effects):
                 raise Violation("evidence", f"{node.name} saw two votes of seat {message.seat} in one slot")
             node.world.count["evidence"] += 1
+
+    def _drawn(self, node: Node) -> None:
+        """Once f + 1 other seats have left for later rounds, one of them honest, this one follows."""
+        state = node.state
+        rounds = [
+            vote.round
+            for (type_, seat), vote in state.votes.items()
+            if type_ is Type.ROUND_CHANGE and seat != state.seat and vote.round > state.round
+        ]
+        if len(rounds) > (len(state.council.keys) - 1) // 3 and not state.decided:
+            raise Violation("round", f"{node.name} stays in round {state.round} while others left for {sorted(rounds)}")
 
     def _all_genuine(self, seats: tuple[bytes, ...], messages: Iterable[Message], name: str) -> None:
         for message in messages:

@@ -12,7 +12,7 @@ from salus_chain.simulation.plan import Fault, Plan, Trigger
 
 T = TypeVar("T")
 
-STYLES: Final = {"storm": 30, "locks": 30, "churn": 14, "stall": 8, "calm": 18}
+STYLES: Final = {"storm": 28, "locks": 34, "churn": 12, "stall": 10, "calm": 16}
 SIZES: Final = {1: 30, 2: 60, 3: 90, 4: 500, 5: 90, 6: 120, 7: 80, 8: 8, 9: 8, 10: 10, 13: 4}
 CURVE_SHARE: Final = 16  # one seed of so many signs with P-256
 TRICKS: Final = (
@@ -41,7 +41,8 @@ def plan(seed: int) -> Plan:
     observers = rng.choice((0, 0, 0, 1, 1, 2)) if style != "stall" else 0
     nodes = seats + observers + len(twins)
     heal_ms = rng.randint(1_200, 3_000) + (rng.randint(2_000, 5_000) if style in ("churn", "stall") else 0)
-    first_ms = 200 if style == "churn" else rng.choice((200, 300, 400))
+    first_ms = 200 if style in ("churn", "stall") else rng.choice((200, 300, 400))
+    most_ms = first_ms * {"churn": 2, "stall": 16}.get(style, rng.choice((2, 4)))
     skew_ms = rng.choice((50, 300, 900))
     delay = (rng.randint(1, 5), rng.randint(8, 25))
     honest = able + list(range(seats, seats + observers))
@@ -55,7 +56,7 @@ def plan(seed: int) -> Plan:
         liars,
         twins,
         tuple(sorted(lost)),
-        Timing(first_ms, first_ms * (2 if style == "churn" else rng.choice((2, 4)))),
+        Timing(first_ms, most_ms),
         rng.choice((250, 500)),
         delay,
         0 if clean else rng.choice((0, 0, 10, 50, 200)),

@@ -12,9 +12,10 @@ import pytest
 from salus_chain.consensus import core
 from salus_chain.consensus.messages import Council, Decided, Message, Type
 from salus_chain.errors import DecodeError, Rejected
-from salus_chain.founding import DATABASE_FILE, VOTES_FILE, prepare_folder
+from salus_chain.founding import prepare_folder
 from salus_chain.keys import verify
 from salus_chain.node import wire
+from salus_chain.node.holdings import DATABASE_FILE, VOTES_FILE
 from salus_chain.node.ledger import Identity, Ledger
 from salus_chain.node.store import Store
 from salus_chain.node.votes import VoteLog
@@ -94,7 +95,7 @@ class World:
                 ledger.handle(core.ReceivedBody(block))
             case wire.Txs(transactions):
                 for data in transactions:
-                    ledger.gossiped(data)
+                    ledger.gossiped((data,))
 
     def elapse(self, duration_ms: int) -> None:
         """Time passes; timers run out in their order, and a tick comes at the end."""

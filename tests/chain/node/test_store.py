@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from salus_chain.errors import ConfigError, Stopped
+from salus_chain.errors import ConfigError, Damaged, Stopped
 from salus_chain.node import store as stores
 from salus_chain.node.database import SCHEMA_VERSION
 from salus_chain.node.store import Appended, Store
@@ -207,19 +207,22 @@ def test_a_wrong_database_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="belongs to chain"):
         Store.open(path, federation(5).genesis)
     (tmp_path / "junk").write_bytes(b"junk" * 500)
-    with pytest.raises(Stopped, match=r"junk: damaged .*not a database.*salus chain repair"):
+    with pytest.raises(Damaged, match=r"junk: damaged .*not a database.*salus chain repair"):
         Store.open(tmp_path / "junk", F.genesis)
     sqlite3.connect(tmp_path / "other").executescript("CREATE TABLE meta (a)")
-    with pytest.raises(ConfigError, match="not a validator's database"):
+    with pytest.raises(Damaged, match="not a validator's database"):
         Store.open(tmp_path / "other", F.genesis)
 
 
 def test_a_newer_schema_asks_for_an_upgrade_and_an_older_one_for_a_repair(tmp_path: Path) -> None:
     path = filled(tmp_path, 1)
-    for version, todo in [(SCHEMA_VERSION + 1, "upgrade Salus"), (1, "salus chain repair")]:
+    for version, error, todo in [
+        (SCHEMA_VERSION + 1, ConfigError, "upgrade Salus"),
+        (1, Damaged, "salus chain repair"),
+    ]:
         with sqlite3.connect(path) as other:
             other.execute(f"PRAGMA user_version = {version}")
-        with pytest.raises(ConfigError, match=f"schema {version}, here {SCHEMA_VERSION}.*{todo}"):
+        with pytest.raises(error, match=f"schema {version}, here {SCHEMA_VERSION}.*{todo}"):
             Store.open(path, F.genesis)
 
 
@@ -229,7 +232,7 @@ def test_a_file_cut_off_is_noticed_also_after_a_clean_stop(tmp_path: Path) -> No
     for end in (size - 1, size - 4_096, 8_192):
         with path.open("r+b") as file:
             file.truncate(end)
-        with pytest.raises(Stopped, match=r"chain\.sqlite: .*salus chain repair"):
+        with pytest.raises(Damaged, match=r"chain\.sqlite: .*salus chain repair"):
             Store.open(path, F.genesis)
 
 
@@ -241,7 +244,7 @@ def test_damaged_pages_are_noticed_after_a_kill(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for page in range(1, len(whole) // 4_096):
         corrupt(path, page * 4_096, bytes(4_096))
-        with pytest.raises(Stopped, match="damaged"):
+        with pytest.raises(Damaged, match="damaged"):
             Store.open(path, F.genesis)
         path.write_bytes(whole)
     Store.open(path, F.genesis).close()
@@ -254,14 +257,14 @@ def test_a_changed_byte_of_a_block_or_certificate_or_snapshot_is_noticed(tmp_pat
             (old,) = other.execute(f"SELECT {column} FROM blocks WHERE height = {height}").fetchone()
             new = old[:-1] + bytes([old[-1] ^ 1])
             other.execute(f"UPDATE blocks SET {column} = ? WHERE height = {height}", (new,))
-        with pytest.raises(Stopped, match=f"block {height} is damaged .*check sum"):
+        with pytest.raises(Damaged, match=f"block {height} is damaged .*check sum"):
             Store.open(path, F.genesis)
         with sqlite3.connect(path) as other:
             other.execute(f"UPDATE blocks SET {column} = ? WHERE height = {height}", (old,))
     with sqlite3.connect(path) as other:
         other.execute("INSERT INTO snapshot VALUES (1, x'00', 1)")
     store = Store.open(path, F.genesis)
-    with pytest.raises(Stopped, match="snapshot of the state is damaged"):
+    with pytest.raises(Damaged, match="snapshot of the state is damaged"):
         store.load()
 
 
@@ -269,7 +272,7 @@ def test_a_gap_in_the_chain_is_noticed(tmp_path: Path) -> None:
     path = filled(tmp_path, 5)
     with sqlite3.connect(path) as other:
         other.execute("DELETE FROM blocks WHERE height = 4")
-    with pytest.raises(Stopped, match="block 3 is damaged"):
+    with pytest.raises(Damaged, match="block 3 is damaged"):
         Store.open(path, F.genesis)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from salus_chain.errors import ConfigError, Rejected, Stopped
+from salus_chain.errors import ConfigError, Damaged, Rejected, Stopped
 from salus_chain.node.votes import COMPACT_BYTES, KEEP_ROUNDS, Record, Slot, VoteLog
 
 PREPARE, COMMIT = 2, 3
@@ -117,7 +117,7 @@ def test_damage_of_what_was_durable_stops_the_validator(path: Path) -> None:
         damaged = bytearray(full)
         damaged[at] ^= 1
         path.write_bytes(bytes(damaged))
-        with pytest.raises(ConfigError, match="is damaged"):
+        with pytest.raises(Damaged, match="is damaged"):
             VoteLog.open(path)
 
 
@@ -125,7 +125,7 @@ def test_a_lost_log_is_never_made_anew(path: Path) -> None:
     with pytest.raises(ConfigError, match="never made anew"):
         VoteLog.create(path)
     path.unlink()
-    with pytest.raises(ConfigError, match="the vote log is gone"):
+    with pytest.raises(Damaged, match="the vote log is gone; this validator has voted"):
         VoteLog.open(path)
 
 
