@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from salus_chain.simulation.world import World
 
 OTHER_CHAIN: Final = bytes(31) + b"\x02"  # a second chain that the same keys run
-REACTION: Final = 0.35
+REACTION: Final = 0.25
 
 
 class Liar(Node):
@@ -111,9 +111,7 @@ class Liar(Node):
                 if olds:
                     self._used("stale")
                     round_, digest, seals = rng.choice(olds)
-                    return self._say(
-                        Type.ROUND_CHANGE, message.round, digest, prepared=round_, certificate=seals
-                    )
+                    return self._say(Type.ROUND_CHANGE, message.round, digest, prepared=round_, certificate=seals)
             case _:
                 pass
         return None
@@ -176,9 +174,7 @@ class Liar(Node):
         council = self.state.council if at == self.state.height else self.state.later
         intent = Intent(self.key, CHAIN_ID, council.hash, int(type_), at, round_, prepared, digest)
         signature = self.world.sign(intent)
-        return Message(
-            type_, at, round_, digest, self.state.seat, signature, prepared, block, certificate, changes
-        )
+        return Message(type_, at, round_, digest, self.state.seat, signature, prepared, block, certificate, changes)
 
     def _seal(self, type_: Type, round_: int, digest: bytes) -> Seal:
         message = self._say(type_, round_, digest)
@@ -199,6 +195,20 @@ class Liar(Node):
     def malleate(self, message: Message) -> None:
         self._used("malleate")
         self._spread(malleated(self.rng, self.world.keyring, message))
+        self._garble()
+
+    def _garble(self) -> None:
+        """The latest final block, its certificate or its body touched, for those who do not have it yet."""
+        if not self.disk.blocks:
+            return
+        decided = self.disk.blocks[-1]
+        first, *rest = decided.certificate.seals
+        if self.rng.random() < 0.5:
+            seal = Seal(first.seat, self.world.keyring.malleated(first.signature))
+            decided = replace(decided, certificate=replace(decided.certificate, seals=(seal, *rest)))
+        else:
+            decided = replace(decided, block=Block(decided.block.header, (b"slipped in",)))
+        self._spread(decided)
 
     def replay(self, message: Message) -> None:
         self._spread(self.bag.some(self.rng, self.state.height) or message)
@@ -233,9 +243,7 @@ class Liar(Node):
                     block = self.bag.blocks[digest]
         self._used("usurp")
         self._spread(
-            self._say(
-                Type.PROPOSAL, round_, block.digest, block=block, changes=tuple(changes), certificate=certificate
-            )
+            self._say(Type.PROPOSAL, round_, block.digest, block=block, changes=tuple(changes), certificate=certificate)
         )
         self._vote_for(round_, block.digest)
 
@@ -266,9 +274,7 @@ class Liar(Node):
         self._vote_for(state.round, block.digest)
         seal = self._seal(Type.PREPARE, state.round, block.digest)
         self._spread(
-            self._say(
-                Type.ROUND_CHANGE, state.round + 1, block.digest, prepared=state.round, certificate=(seal,)
-            )
+            self._say(Type.ROUND_CHANGE, state.round + 1, block.digest, prepared=state.round, certificate=(seal,))
         )
 
     def forge(self) -> None:
@@ -279,9 +285,7 @@ class Liar(Node):
         for round_ in (max(state.round, 1), state.round + 1, state.round + 2):
             seal = self._seal(Type.PREPARE, round_ - 1, block.digest)
             seals = forged_seals(rng, self.bag, seal, state.height, len(council.keys), council.quorum)
-            self._spread(
-                self._say(Type.ROUND_CHANGE, round_, block.digest, prepared=round_ - 1, certificate=seals)
-            )
+            self._spread(self._say(Type.ROUND_CHANGE, round_, block.digest, prepared=round_ - 1, certificate=seals))
 
     def elsewhere(self) -> None:
         """What honest keys signed on another chain, or in another set, passed off as said here."""
@@ -307,7 +311,8 @@ class Liar(Node):
             self._spread(self._say(type_, round_, digest, height=height))
 
     def fake_final(self) -> None:
-        """A DECIDED that no quorum committed to."""
+        """A DECIDED that no quorum committed to, or not in these words."""
+        self._garble()
         state, rng, council = self.state, self.rng, self.state.council
         block = rng.choice([*self.bag.blocks.values(), other_block(rng, self.chain, self.now_ms)])
         digest, height = block.digest, block.header.height

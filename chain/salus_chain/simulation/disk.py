@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 
 from salus_chain.consensus.messages import Decided, Message, Prepared
 
-
 CRASH_POINTS: Final = ("now", "append", "sync", "send", "decide", "stored")
 
 
@@ -58,7 +57,7 @@ class Disk:
         if fresh:
             self.durable |= self.appended
             self.appended = {}
-            latest = max(self.durable).height
+            latest = max((slot.height for slot in self.durable), default=0)
             self.durable = {slot: record for slot, record in self.durable.items() if slot.height == latest}
         return fresh
 

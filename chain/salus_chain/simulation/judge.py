@@ -42,6 +42,7 @@ class Judge:
         self._signed: dict[tuple[int, int, int, bytes], list[bytes]] = {}  # (type, height, round, digest) -> keys
         self._slots: dict[tuple[bytes, int, int, int], tuple[bytes, int]] = {}
         self._rounds: dict[tuple[bytes, int], int] = {}
+        self._furthest: dict[int, int] = {}  # the latest round of an honest seat, by height
         self._locks: dict[tuple[bytes, int], tuple[int, bytes]] = {}
         self._locked: dict[int, dict[tuple[int, bytes], int]] = {}  # by height: honest COMMITs of (round, digest)
 
@@ -85,6 +86,10 @@ class Judge:
             raise Violation("equivocation", f"{name} signed two contents")
         if self._rounds.get((key, message.height), 0) > message.round:
             raise Violation("regression", f"{name} signed after a later round")
+        furthest = self._furthest.get(message.height, 0)
+        if message.round > furthest + 1:
+            raise Violation("round", f"{name}: no honest seat was beyond round {furthest}")
+        self._furthest[message.height] = max(furthest, message.round)
         self._rounds[key, message.height] = message.round
         self._signed_by(key, message.type, *place, message.digest)
         if message.type is Type.COMMIT:
@@ -142,10 +147,24 @@ class Judge:
             case _:
                 pass
         for effect in effects:
-            if isinstance(effect, Timer) and not 0 < effect.after_ms <= node.timing.most_ms:
-                raise Violation("timer", f"{node.name}: {effect.after_ms} ms for round {effect.round}")
+            if isinstance(effect, Timer):
+                self._timed(node, effect)
             if isinstance(effect, Accuse):
                 self._accused(effect)
+
+    def _timed(self, node: Node, timer: Timer) -> None:
+        """A timer is capped, and after round 0 it runs only where a quorum may be."""
+        where = f"{node.name} in ({timer.height}, {timer.round})"
+        if not 0 < timer.after_ms <= node.timing.most_ms:
+            raise Violation("timer", f"{where} waits for {timer.after_ms} ms")
+        seats = self.sets[timer.height]
+        there = [
+            key
+            for key in seats
+            if key == node.key or key not in self._honest or self._rounds.get((key, timer.height), 0) >= timer.round
+        ]
+        if timer.round > 0 and len(there) < quorum(len(seats)):
+            raise Violation("timer", f"{where}: of {len(seats)} seats only {len(there)} are there")
 
     def _received(self, node: Node, before: State, message: Message, effects: Effects) -> None:
         state, place = node.state, (message.type, message.seat)

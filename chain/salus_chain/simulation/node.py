@@ -47,7 +47,9 @@ if TYPE_CHECKING:
 SERVED_BLOCKS = 8
 GOSSIPED = 4
 
-Payload: TypeAlias = "Message | Decided | Block | Get | bytes"  # a vote, a final block, a body, a question, a transaction
+Payload: TypeAlias = (
+    "Message | Decided | Block | Get | bytes"  # a vote, a final block, a body, a question, a transaction
+)
 
 
 class Crash(Exception):

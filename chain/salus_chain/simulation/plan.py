@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from salus_chain.consensus.core import Timing
 from salus_chain.consensus.messages import Type
 
+
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """The moment at which honest seats have published `count` votes of a type at one height."""
@@ -19,9 +20,14 @@ class Trigger:
 class Fault:
     """One fault. `at` is a time or a trigger; it ends after `lasts_ms`, at the latest when all heals.
 
-    split: `who` cannot talk with the rest · isolate: each of `who` is alone · oneway: nothing gets from `who` to
-    `other` · lossy: `amount` of 1,000 messages are lost · slow: up to `amount` ms later · lose: votes of `type` to
-    `other` are lost · crash: `who` stop at the point `where`, and start again at the end · clock: `who` are `amount` ms off.
+    split     `who` cannot talk with the rest
+    isolate   each of `who` is alone
+    oneway    nothing gets from `who` to `other`
+    lossy     `amount` of 1,000 messages are lost
+    slow      messages take up to `amount` ms longer
+    lose      votes of `type` to `other` are lost
+    crash     `who` stop at the point `where`, and start again at the end
+    clock     the clocks of `who` are `amount` ms off
     """
 
     kind: str

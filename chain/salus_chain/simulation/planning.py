@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 STYLES: Final = {"storm": 28, "locks": 34, "churn": 12, "stall": 10, "calm": 16}
 SIZES: Final = {1: 30, 2: 60, 3: 90, 4: 500, 5: 90, 6: 120, 7: 80, 8: 8, 9: 8, 10: 10, 13: 4}
-CURVE_SHARE: Final = 16  # one seed of so many signs with P-256
+CURVE_SHARE: Final = 10  # one seed of so many signs with P-256
 TRICKS: Final = (
     "equivocate", "double", "withhold", "late", "amnesia", "stale", "forge", "alter", "recertify", "malleate",
     "replay", "elsewhere", "usurp", "spam", "churn", "invalid", "own lie", "fake final", "bodies",
@@ -26,6 +26,7 @@ def plan(seed: int) -> Plan:
     rng = Random(seed)
     style = _pick(rng, STYLES)
     seats = _pick(rng, SIZES)
+    curve = rng.randrange(CURVE_SHARE) == 0
     if style == "stall":
         seats = max(seats, 2)
     most = (seats - 1) // 3
@@ -35,12 +36,16 @@ def plan(seed: int) -> Plan:
     if chosen and style == "locks" and rng.random() < 0.5:  # the one that proposes after the first round
         chosen = [2 % seats, *(index for index in chosen if index != 2 % seats)][:byzantine]
     twins = tuple(sorted(chosen[:1])) if chosen and rng.random() < 0.2 else ()
-    liars = tuple((index, _tricks(rng)) for index in sorted(chosen[len(twins) :]))
+    liars = tuple((index, _tricks(rng, style, curve)) for index in sorted(chosen[len(twins) :]))
     able = [index for index in range(seats) if index not in chosen]
-    lost = rng.sample(able, rng.randint(0, spare - byzantine)) if style != "stall" and rng.random() < (0.8 if style == "churn" else 0.4) else []
-    observers = rng.choice((0, 0, 0, 1, 1, 2)) if style != "stall" else 0
+    lost = (
+        rng.sample(able, rng.randint(0, spare - byzantine))
+        if style != "stall" and rng.random() < (0.8 if style == "churn" else 0.4)
+        else []
+    )
+    observers = rng.choice((0, 0, 0, 0, 1, 2)) if style != "stall" else 0
     nodes = seats + observers + len(twins)
-    heal_ms = rng.randint(1_200, 3_000) + (rng.randint(2_000, 5_000) if style in ("churn", "stall") else 0)
+    heal_ms = rng.randint(1_000, 2_400) + (rng.randint(2_000, 5_000) if style in ("churn", "stall") else 0)
     first_ms = 200 if style in ("churn", "stall") else rng.choice((200, 300, 400))
     most_ms = first_ms * {"churn": 2, "stall": 16}.get(style, rng.choice((2, 4)))
     skew_ms = rng.choice((50, 300, 900))
@@ -67,7 +72,7 @@ def plan(seed: int) -> Plan:
         heal_ms,
         tuple(sorted(notes)),
         _changes(rng, seats, observers, chosen, lost, honest, heal_ms) if style != "stall" else (),
-        rng.randrange(CURVE_SHARE) == 0 and nodes <= 8,
+        curve and nodes <= 8,
     )
 
 
@@ -79,8 +84,11 @@ def _quorum(seats: int) -> int:
     return (2 * seats + 2) // 3
 
 
-def _tricks(rng: Random) -> tuple[str, ...]:
-    return tuple(sorted(rng.sample(TRICKS, rng.randint(3, 9))))
+def _tricks(rng: Random, style: str, curve: bool) -> tuple[str, ...]:
+    chosen = rng.sample(TRICKS, rng.randint(3, 9)) + ["malleate"] * curve
+    if style == "locks":  # against locks only a proposer can do harm
+        chosen.append(rng.choice(("equivocate", "usurp")))
+    return tuple(sorted(set(chosen)))
 
 
 def _some(rng: Random, of: list[int], least: int = 1) -> tuple[int, ...]:

@@ -57,11 +57,11 @@ def _fault(fault: Fault) -> str:
 
 def title(plan: Plan) -> list[str]:
     """What a plan has in store."""
-    lines = [
-        f"seed {plan.seed}: {plan.style}; {plan.seats} seats, {plan.observers} observers, timers "
-        f"{plan.timing.first_ms} to {plan.timing.most_ms} ms, tick {plan.tick_ms} ms, delays {plan.delay_ms[0]} to "
-        f"{plan.delay_ms[1]} ms, loss {plan.loss} ‰, {'P-256' if plan.curve else 'fast signatures'}; "
-        f"heals at {plan.heal_ms} ms, bound {plan.bound_ms} ms",
+    signatures = "P-256" if plan.curve else "fast signatures"
+    lines = [f"seed {plan.seed}: {plan.style}; {plan.seats} seats, {plan.observers} observers, {signatures}"]
+    lines += [
+        f"  timers {plan.timing.first_ms} to {plan.timing.most_ms} ms, tick {plan.tick_ms} ms, loss {plan.loss} ‰",
+        f"  delays {plan.delay_ms[0]} to {plan.delay_ms[1]} ms; heals at {plan.heal_ms} ms, bound {plan.bound_ms} ms",
     ]
     lines += [f"  n{index} lies: {', '.join(tricks)}" for index, tricks in plan.liars]
     lines += [f"  n{index} has a twin, n{plan.seats + plan.observers + at}" for at, index in enumerate(plan.twins)]

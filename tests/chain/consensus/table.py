@@ -69,9 +69,7 @@ class Table:
         changes: tuple[Message, ...] = (),
     ) -> Message:
         """Signed by that seat."""
-        intent = Intent(
-            self.keys[seat], CHAIN_ID, set_name(self.keys), int(type_), height, round_, prepared, digest
-        )
+        intent = Intent(self.keys[seat], CHAIN_ID, set_name(self.keys), int(type_), height, round_, prepared, digest)
         signature = self.keyring.sign(intent)
         return Message(type_, height, round_, digest, seat, signature, prepared, block, certificate, changes)
 
@@ -129,7 +127,8 @@ class Table:
 
     def play(self, state: State, *events: Event, block: Block | None = None) -> tuple[State, list[Effect]]:
         """Run events; blocks that are checked are valid, `Build` gives `block`, votes come back."""
-        queue, all_effects = deque(events), []
+        queue: deque[Event] = deque(events)
+        all_effects: list[Effect] = []
         while queue:
             state, effects = step(state, queue.popleft())
             all_effects += effects
@@ -145,9 +144,7 @@ class Table:
                         pass
         return state, all_effects
 
-    def receive(
-        self, state: State, *messages: Message, block: Block | None = None
-    ) -> tuple[State, list[Effect]]:
+    def receive(self, state: State, *messages: Message, block: Block | None = None) -> tuple[State, list[Effect]]:
         return self.play(state, *map(Received, messages), block=block)
 
     def locked(self, seat: int, round_: int, block: Block) -> State:

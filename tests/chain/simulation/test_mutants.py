@@ -1,0 +1,44 @@
+"""The simulator notices every deliberate breakage."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from salus_chain.cli import app
+from salus_chain.simulation import mutants
+from salus_chain.simulation.mutants import MUTANTS, Mutant, StaleMutant, mutate, trial
+
+SECONDS = 60
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_every_mutant_is_killed(mutant: Mutant) -> None:
+    verdict = trial(mutant, SECONDS)
+    assert verdict.killed and verdict.invariant not in ("", "crash"), verdict
+
+
+def test_names_are_their_own_and_every_mutant_changes_its_text() -> None:
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 12
+    assert all(mutant.old != mutant.new for mutant in MUTANTS)
+
+
+def test_a_stale_mutant_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(StaleMutant, match="0 times"):
+        mutate(replace(MUTANTS[0], old="no such text"), tmp_path)
+
+
+def test_the_command_exits_1_when_one_survives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    harmless = Mutant("harmless", mutants.CORE, "first_ms: int = 400", "first_ms: int = 401")
+    monkeypatch.setattr(mutants, "MUTANTS", (MUTANTS[0], harmless))
+    out = tmp_path / "mutants.json"
+    result = CliRunner().invoke(app, ["mutants", "--seconds", "8", "--jobs", "2", "--json", str(out)])
+    assert result.exit_code == 1 and "SURVIVED" in result.output and "1 of 2 mutants killed" in result.output
+    document = json.loads(out.read_text())
+    assert (document["mutants"], document["killed"]) == (2, 1) and document["wall_s"] >= 8
+    assert [row["killed"] for row in document["rows"]] == [True, False]
+    assert set(document["rows"][0]) == {"name", "killed", "seconds", "seed", "invariant"}
