@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from salus_chain.commands import founding, fuzzing, proving, repairing, running
+from salus_chain.commands import auditing, founding, fuzzing, proving, repairing, running
 
 app = typer.Typer(
     name="chain",
@@ -22,6 +22,8 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "status": running.status,
     "verify": proving.verify,
     "repair": repairing.repair,
+    "export": auditing.export,
+    "audit": auditing.audit,
     "fuzz": fuzzing.fuzz,
     "mutants": fuzzing.mutants,
 }

@@ -20,7 +20,7 @@ from salus_chain.candidates import Candidate, decode_release, encode_candidate, 
 from salus_chain.codec import decode
 from salus_chain.errors import ChainError, DecodeError, ProofError, Rejected, Unreachable
 from salus_chain.fixed import Int32s
-from salus_chain.genesis import Genesis, faults, quorum
+from salus_chain.genesis import Genesis, check_url, faults, quorum
 from salus_chain.keys import Signer, verify
 from salus_chain.light.council import genesis_checkpoint
 from salus_chain.light.proofs import ProofKind, Proven, check_proof
@@ -48,6 +48,7 @@ from salus_chain.signing import (
     revoke_tx,
     withdraw_tx,
 )
+from salus_chain.tls import client_context, trust
 from salus_chain.updates import decode_model, decode_update, sign_upload, update_digest
 from salus_chain.views import (
     Approval,
@@ -93,11 +94,15 @@ class ChainClient:
     ) -> None:
         """`urls` defaults to those of the genesis, and then of the validators as they change.
 
-        `timeout_s` bounds each request that does not wait; `transport` carries the requests elsewhere than over
-        the network, as in tests.
+        Over TLS a validator is known by its key. `timeout_s` bounds each request that does not wait; `transport`
+        carries the requests elsewhere than over the network, as in tests. Raises ConfigError for a URL without TLS
+        that is not of this machine.
         """
         self.genesis = genesis
+        self._tls = client_context(genesis.keys)
         self._urls = tuple(url.rstrip("/") for url in urls or [each.url for each in genesis.validators])
+        for url in self._urls:
+            check_url(url, "validators", plain=True)
         self._timeout_s = timeout_s
         self._follows = not urls
         self._roster = genesis_roster(genesis)  # who takes part, as last proven
@@ -109,7 +114,11 @@ class ChainClient:
     async def __aenter__(self) -> Self:
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=16)
         self._http = httpx.AsyncClient(
-            timeout=self._timeout_s, limits=limits, trust_env=False, transport=self._transport
+            timeout=self._timeout_s,
+            limits=limits,
+            trust_env=False,
+            transport=self._transport,
+            verify=self._tls,
         )
         return self
 
@@ -194,6 +203,7 @@ class ChainClient:
         if not isinstance(proven.body, Roster):
             raise ProofError(f"content: a proof of a {proven.kind}, not of the members")
         self._roster, self._checkpoint = proven.body, proven.checkpoint
+        trust(self._tls, proven.body.by_key)
         if self._follows:
             self._urls, self._first = tuple(each.url.rstrip("/") for each in proven.body.seats), 0
 

@@ -7,6 +7,7 @@ ChainError
 ├── DecodeError      theirs: bytes that are not what they claim to be
 ├── Rejected         theirs: well-formed, and against a rule (`code` says which)
 ├── ProofError       theirs: a proof that does not hold
+├── AuditError       theirs: a chain that does not follow from its genesis
 └── Unreachable      nobody's: no validator answered
 """
 
@@ -47,6 +48,10 @@ class Rejected(ChainError):
 
 class ProofError(ChainError):
     """A proof fails; the message names the first check that did."""
+
+
+class AuditError(ChainError):
+    """A chain does not follow from its genesis, or a settlement from its bytes; the message names the block."""
 
 
 class Unreachable(ChainError):

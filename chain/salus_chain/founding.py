@@ -64,7 +64,7 @@ def init_chain(
     for seat in range(validators):
         signer = PemSigner.generate(keys / f"validator-{seat}.pem")
         peer, http = ports[2 * seat], ports[2 * seat + 1]
-        seats.append(Validator(f"hospital-{seat}", signer.public_key, f"127.0.0.1:{peer}", f"http://127.0.0.1:{http}"))
+        seats.append(Validator(f"hospital-{seat}", signer.public_key, f"127.0.0.1:{peer}", f"https://127.0.0.1:{http}"))
     genesis = Genesis(
         federation,
         time.time_ns() // 1_000_000 if time_ms is None else time_ms,

@@ -30,7 +30,7 @@ def test_init_makes_a_federation_ready_to_run_and_never_replaces_one(tmp_path: P
     result = RUN.invoke(app, ["init", str(tmp_path / "fed"), "--validators", "7", "--base-port", "9100"])
     assert result.exit_code == 0, result.output
     genesis = read_genesis(tmp_path / "fed" / "genesis.toml")
-    assert len(genesis.validators) == 7 and genesis.validators[6].url == "http://127.0.0.1:9113"
+    assert len(genesis.validators) == 7 and genesis.validators[6].url == "https://127.0.0.1:9113"
     assert genesis.chain_id.hex() in result.output and "2 may fail" in result.output
     config = read_validator(tmp_path / "fed" / "validator-3.toml")
     assert (config.name, config.tasks) == ("hospital-3", ("*",))

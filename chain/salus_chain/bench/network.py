@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -22,6 +24,8 @@ from salus_chain.node.validator import GatewaySeat
 
 START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 5.0
+LOWEST_PORT: Final = 16_384
+EPHEMERAL_PORT: Final = 32_768  # the first that Linux gives to outgoing connections; others begin later
 
 
 class LocalNetwork:
@@ -119,12 +123,14 @@ async def _has(client: ChainClient, height: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on now, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Ports of 127.0.0.1 that nobody listens on now, all different.
+
+    They are below those that systems give to outgoing connections: a validator that is down finds its port free when
+    it comes back.
+    """
+    ports: set[int] = set()
+    while len(ports) < count:
+        port = LOWEST_PORT + secrets.randbelow(EPHEMERAL_PORT - LOWEST_PORT)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            ports.add(port)
+    return list(ports)

@@ -11,7 +11,7 @@ from salus_chain.commands.options import GenesisOption
 
 
 def run(config: Annotated[Path, typer.Argument(help="A validator-N.toml.")]) -> None:
-    """Run a validator until SIGTERM. It listens on loopback addresses only: there is no TLS yet.
+    """Run a validator until SIGTERM.
 
     Example: salus chain run federation/validator-0.toml
     """

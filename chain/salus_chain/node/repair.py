@@ -31,6 +31,7 @@ from salus_chain.node.store import Store
 from salus_chain.node.validator import read_validator
 from salus_chain.node.votes import VoteLog
 from salus_chain.rules.state import State, genesis_state
+from salus_chain.tls import client_context, trust
 
 SIDE_FILES: Final = ("-wal", "-shm", "")  # the database itself last: a foreign -wal beside it would be replayed
 
@@ -91,9 +92,11 @@ async def repair_validator(config: Path, first: Sequence[str] = (), progress: Pr
     settings = read_validator(config)
     genesis = read_genesis(beside(config, settings.genesis))
     key = PemSigner.load(beside(config, settings.key)).public_key
-    async with httpx.AsyncClient(trust_env=False) as http:
+    tls = client_context(genesis.keys)
+    async with httpx.AsyncClient(trust_env=False, verify=tls) as http:
 
         def others(state: State) -> Sequence[Source]:
+            trust(tls, state.members)
             urls = [*first, *(member.url for member in state.members.values() if member.public_key != key)]
             return [HttpSource(url, http) for url in dict.fromkeys(urls)]
 

@@ -149,7 +149,8 @@ def genesis_state(genesis: Genesis) -> State:
     """The state before the first block."""
     standings = Map({key: Standing(key, 0) for key in genesis.keys})
     state = State(genesis, genesis_roster(genesis), 0, genesis.time_ms, genesis.chain_id, standings=standings)
-    return _with_trie(state)
+    digests: dict[bytes, bytes | None] = {sha256(key).digest(): sha256(value).digest() for key, value in entries(state)}
+    return replace(state, tree=update(None, digests))
 
 
 def write(state: State, *rows: Row) -> State:
@@ -233,11 +234,6 @@ def _digest(state: State, table: Table, key: Key) -> bytes:
     return sha256(entry_value(_entry(state, table, key))).digest()
 
 
-def _with_trie(state: State) -> State:
-    changes = {sha256(key).digest(): sha256(value).digest() for key, value in entries(state)}
-    return replace(state, tree=update(None, changes))
-
-
 def encode_state(state: State) -> bytes:
     """A snapshot, without the genesis."""
     return encode((state.height, state.time_ms, state.parent, tuple(entries(state))))
@@ -253,18 +249,20 @@ def decode_state(genesis: Genesis, data: bytes) -> State:
 def state_of(genesis: Genesis, height: int, time_ms: int, parent: bytes, rows: Iterable[tuple[bytes, bytes]]) -> State:
     """The state of which `rows` are all entries. Raises DecodeError."""
     tables: dict[Table, dict[Any, Any]] = {table: {} for table in Table}
+    digests: dict[bytes, bytes | None] = {}
     for name, value in rows:
         table, key, entry = _read_entry(name, value)
         tables[table][key] = entry
-    roster = tables.pop(Table.ROSTER).get(b"")
-    if roster is None:
-        raise DecodeError("state: it has no roster")
+        digests[sha256(name).digest()] = sha256(value).digest()
+    rosters = tables.pop(Table.ROSTER)
+    if set(rosters) != {b""}:
+        raise DecodeError("state: it has one roster, under the empty key")
     state = replace(
-        State(genesis, roster, height, time_ms, parent),
+        State(genesis, rosters[b""], height, time_ms, parent),
         **{table.value: Map(entries) for table, entries in tables.items()},  # type: ignore[arg-type]
     )
     active = Counter(each.validator for each in state.gateways.values() if not each.revoked)
-    return _with_trie(replace(state, enrolled=Map(active)))
+    return replace(state, enrolled=Map(active), tree=update(None, digests))
 
 
 def _pair(value: Value) -> tuple[bytes, bytes]:

@@ -202,7 +202,7 @@ class Node:
     def _run(self, effect: Effect) -> None:
         match effect:
             case Build(round_):
-                if self.mempool:
+                if self.mempool or round_ > 0:
                     block = build(self.chain, list(self.mempool), self.now_ms)
                     self.valid[block.digest] = execute(self.chain, block)
                     self._events.append(Propose(round_, block))
@@ -268,10 +268,10 @@ class Node:
         )
 
     def _check(self, block: Block, fresh: bool) -> None:
+        if fresh and block.header.time_ms - self.now_ms > MAX_CLOCK_AHEAD_MS:
+            self.world.count["too early"] += 1
+            return
         if block.digest not in self.valid:
-            if fresh and block.header.time_ms - self.now_ms > MAX_CLOCK_AHEAD_MS:
-                self.world.count["too early"] += 1
-                return
             try:
                 self.valid[block.digest] = execute(self.chain, block)
             except Invalid:

@@ -41,6 +41,7 @@ from salus_chain import (
 from salus_chain.aggregation.aggregate import aggregate
 from salus_chain.aggregation.rule import AggregationRule
 from salus_chain.fixed import Int32s
+from salus_chain.tls import client_context
 from tests.chain.federation import LAYOUT, PROGRAM, SHARED, TASK, D, model_values
 from tests.chain.node.test_approvals import manifest, quantised, signed, tflite
 from tests.chain.ports import free_ports
@@ -287,7 +288,7 @@ async def bad_updates_change_nothing(
     nonce = await client.next_nonce(gateways[0].public_key)
     with pytest.raises(Rejected, match="too_few_receipts"):
         await client.submit(commit_tx(chain_id, gateways[0], nonce, good, bytes(32), ()))
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=client_context(client.genesis.keys)) as http:
         answer = await http.get(f"{client.genesis.validators[1].url}/blobs/00")
         assert answer.status_code == 409 and answer.json()["code"] == "malformed"
     assert await ended(client, 3) == "expired"

@@ -104,6 +104,9 @@ def test_a_row_that_is_no_entry_is_refused(wrong: tuple[bytes, bytes]) -> None:
 def test_a_state_without_a_roster_or_with_a_seat_that_is_no_members_is_refused() -> None:
     with pytest.raises(DecodeError, match="roster"):
         state_of(STATE.genesis, 1, 1, bytes(32), [])
+    second = entry_key(Table.ROSTER, b"x"), entry_value(STATE.roster)
+    with pytest.raises(DecodeError, match="one roster"):
+        state_of(STATE.genesis, 1, 1, bytes(32), [*entries(STATE), second])
     roster = replace(STATE.roster, members=STATE.roster.members[:3])
     row = entry_key(Table.ROSTER, b""), entry_value(roster)
     with pytest.raises(DecodeError, match="no member's"):
