@@ -7,7 +7,17 @@ from typing import Final
 
 import typer
 
-from salus_chain.commands import auditing, founding, fuzzing, proving, repairing, running
+from salus_chain.commands import (
+    auditing,
+    founding,
+    fuzzing,
+    proving,
+    repairing,
+    running,
+    standing,
+    transacting,
+    voting,
+)
 
 app = typer.Typer(
     name="chain",
@@ -19,7 +29,7 @@ app = typer.Typer(
 COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "init": founding.init,
     "run": running.run,
-    "status": running.status,
+    "status": standing.status,
     "verify": proving.verify,
     "repair": repairing.repair,
     "export": auditing.export,
@@ -30,3 +40,5 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
 for name, command in COMMANDS.items():
     app.command(name)(command)
 app.add_typer(proving.proof, name="proof")
+app.add_typer(transacting.tx, name="tx")
+app.add_typer(voting.validators, name="validators")

@@ -206,6 +206,7 @@ def check_genesis(genesis: Genesis, where: str) -> None:
                 f" an address at most {MAX_ADDRESS_BYTES}"
             )
         check_url(each.url, f"{where}: validators: {each.name}: url", plain=genesis.test)
+        split_address(each.peer)
     if not IDENTIFIER.fullmatch(genesis.federation):
         raise ConfigError(f"{where}: federation: {genesis.federation!r} is not a name of letters and digits")
     least = 1 if genesis.test else MIN_UPDATES
@@ -215,6 +216,14 @@ def check_genesis(genesis: Genesis, where: str) -> None:
         raise ConfigError(f"{where}: policy: 0 < min_duration_ms <= max_duration_ms is wanted")
     if policy.max_gateways < 1 or not 0 < policy.max_weight < 1 << 32 or genesis.time_ms < 0:
         raise ConfigError(f"{where}: policy: max_gateways and max_weight are positive, max_weight below 2^32")
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """`host:port` in two. Raises ConfigError."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise ConfigError(f"{address!r} is not host:port")
+    return host.strip("[]"), int(port)
 
 
 def check_url(url: str, where: str, *, plain: bool) -> None:

@@ -15,8 +15,10 @@ from salus_chain.audit.archive import read_blocks, read_head
 from salus_chain.codec import decode
 from salus_chain.consensus.messages import Decided
 from salus_chain.errors import AuditError, ConfigError, DecodeError, Unreachable
+from salus_chain.genesis import Genesis
 from salus_chain.node.sources import read_decided
 from salus_chain.rules.blocks import MAX_BLOCK_BYTES, Block, Certificate
+from salus_chain.tls import client_context
 from salus_chain.views import Status, from_json
 
 SQLITE_MAGIC: Final = b"SQLite format 3\0"
@@ -34,13 +36,16 @@ class Chain:
 
 
 @contextmanager
-def open_chain(source: str, chain_id: bytes, transport: httpx.BaseTransport | None = None) -> Iterator[Chain]:
-    """The chain at a path or URL; `transport` carries requests elsewhere than over the network, as in tests.
+def open_chain(source: str, genesis: Genesis, transport: httpx.BaseTransport | None = None) -> Iterator[Chain]:
+    """The chain at a path, or at the URL of a validator that the genesis names.
+
+    `transport` carries requests elsewhere than over the network, as in tests.
 
     Raises ConfigError: no such file; AuditError: malformed, or another chain's; Unreachable.
     """
     if source.startswith(("http://", "https://")):
-        with httpx.Client(base_url=source, timeout=TIMEOUT_S, trust_env=False, transport=transport) as http:
+        tls = client_context(genesis.keys)
+        with httpx.Client(base_url=source, timeout=TIMEOUT_S, trust_env=False, transport=transport, verify=tls) as http:
             yield _remote(http, source)
         return
     path = Path(source)
@@ -51,7 +56,7 @@ def open_chain(source: str, chain_id: bytes, transport: httpx.BaseTransport | No
         return
     with path.open("rb") as file:
         chain, height = _decoded(source, lambda: read_head(file))
-        if chain != chain_id:
+        if chain != genesis.chain_id:
             raise AuditError(f"{source}: an archive of chain {chain.hex()[:16]}, the genesis makes another")
         yield Chain(height, _named(source, read_blocks(file, height)))
 

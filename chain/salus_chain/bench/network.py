@@ -20,9 +20,9 @@ from salus_chain.client import ChainClient
 from salus_chain.errors import ChainError, Unreachable
 from salus_chain.founding import Founded, init_chain
 from salus_chain.genesis import Policy
-from salus_chain.node.validator import GatewaySeat
+from salus_chain.node.validator import ConsentSeat, GatewaySeat
 
-START_TIMEOUT_S: Final = 30.0
+START_TIMEOUT_S: Final = 120.0
 STOP_TIMEOUT_S: Final = 5.0
 LOWEST_PORT: Final = 16_384
 EPHEMERAL_PORT: Final = 32_768  # the first that Linux gives to outgoing connections; others begin later
@@ -37,7 +37,9 @@ class LocalNetwork:
         validators: int = 4,
         *,
         policy: Policy | None = None,
+        tasks: Sequence[str] = ("*",),
         gateways: Mapping[int, Sequence[GatewaySeat]] | None = None,
+        consents: Mapping[int, Sequence[ConsentSeat]] | None = None,
         test: bool = False,
     ) -> None:
         self.folder = folder
@@ -46,7 +48,9 @@ class LocalNetwork:
             validators=validators,
             ports=free_ports(2 * validators),
             policy=policy,
+            tasks=tasks,
             gateways=gateways,
+            consents=consents,
             test=test,
         )
         self.processes: dict[int, subprocess.Popen[bytes]] = {}

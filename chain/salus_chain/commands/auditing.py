@@ -25,23 +25,23 @@ def export(
 ) -> None:
     """Write a chain, every final block with its certificate, to one file that `audit` reads.
 
-    Example: salus chain export federation/validator-0/chain.sqlite --genesis federation/genesis.toml --out chain.cbor
+    Example: salus chain export validator-0/data/chain.sqlite --genesis genesis.toml --out chain.cbor
     """
     from salus_chain.audit.archive import write_archive
     from salus_chain.audit.sources import open_chain
     from salus_chain.commands.progress import blocks_bar
     from salus_chain.genesis import read_genesis
 
-    chain_id = read_genesis(genesis).chain_id
+    founded = read_genesis(genesis)
     part = out.with_name(f"{out.name}.part")
-    with open_chain(source, chain_id) as chain, part.open("wb") as file, blocks_bar() as progress:
+    with open_chain(source, founded) as chain, part.open("wb") as file, blocks_bar() as progress:
 
         def watched() -> Iterator[Decided]:
             for each in chain.blocks:
                 yield each
                 progress(each.block.header.height, chain.height)
 
-        size = write_archive(file, chain_id, chain.height, watched())
+        size = write_archive(file, founded.chain_id, chain.height, watched())
     part.replace(out)
     typer.echo(f"{out}: {chain.height} blocks, {size} bytes; replay it: salus chain audit {out} --genesis {genesis}")
 
@@ -62,7 +62,7 @@ def audit(
     With --model or --task, tell which updates made that model. Exits 0 when all holds, 1 with the first thing that
     does not.
 
-    Example: salus chain audit chain.cbor --genesis genesis.toml --task activity --blobs validator-0/blobs
+    Example: salus chain audit chain.cbor --genesis genesis.toml --task activity --blobs validator-0/data/blobs
     """
     import json
 
@@ -77,7 +77,7 @@ def audit(
     founded = read_genesis(genesis)
     replay = Replay.of(founded)
     try:
-        with open_chain(source, founded.chain_id) as chain, blocks_bar() as progress:
+        with open_chain(source, founded) as chain, blocks_bar() as progress:
             for each in chain.blocks:
                 replay.add(each)
                 progress(replay.state.height, chain.height)

@@ -9,7 +9,7 @@ import typer
 
 
 def repair(
-    config: Annotated[Path, typer.Argument(help="A validator-N.toml; the validator must not be running.")],
+    config: Annotated[Path, typer.Argument(help="A validator's folder or validator.toml; it must not be running.")],
     source: Annotated[
         list[str] | None, typer.Option("--from", help="URL of a validator to ask first; by default all are asked.")
     ] = None,
@@ -18,7 +18,7 @@ def repair(
 
     The damaged file is kept beside the new one. Exits 1 when the vote log is gone or damaged, and says what to do.
 
-    Example: salus chain repair federation/validator-2.toml
+    Example: salus chain repair federation/validator-2
     """
     import asyncio
 

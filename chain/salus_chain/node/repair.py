@@ -20,16 +20,16 @@ import httpx
 from salus_chain.config import beside
 from salus_chain.consensus.messages import Decided
 from salus_chain.durable import sync_folder
-from salus_chain.errors import Damaged, Rejected, Unreachable
+from salus_chain.errors import Damaged, Rejected, Stopped, Unreachable
 from salus_chain.genesis import Genesis, read_genesis
-from salus_chain.keys import PemSigner
 from salus_chain.node.database import REPAIR
 from salus_chain.node.holdings import DATABASE_FILE, VOTES_FILE, require_recent_blocks, require_recent_votes
 from salus_chain.node.resync import Progress, check_next, sync_from
 from salus_chain.node.sources import FileSource, HttpSource, Source
 from salus_chain.node.store import Store
-from salus_chain.node.validator import read_validator
+from salus_chain.node.validator import config_file, read_validator
 from salus_chain.node.votes import VoteLog
+from salus_chain.passphrases import open_key
 from salus_chain.rules.state import State, genesis_state
 from salus_chain.tls import client_context, trust
 
@@ -74,6 +74,8 @@ async def repair(
             with closing(store):
                 await _fetch(store, genesis, sources, progress)
                 store.add_uploads(_uploads(path))
+            if fresh.with_name(f"{fresh.name}-wal").exists():
+                raise Stopped(f"{fresh}: could not be written to its end; free space, and repair again")
             kept = _set_aside(path, round(clock_s()))
             fresh.replace(path)
             sync_folder(folder)
@@ -81,7 +83,7 @@ async def repair(
             kept = None
         with closing(Store.open(path, genesis)) as store:
             unreachable = await _fetch(store, genesis, others(store.load()), progress)
-            require_recent_votes(folder, store, votes, key)
+            require_recent_votes(store, votes, key)
             if not unreachable:
                 require_recent_blocks(folder, store, votes)
             return Repaired(found, kept, store.height, unreachable)
@@ -89,9 +91,10 @@ async def repair(
 
 async def repair_validator(config: Path, first: Sequence[str] = (), progress: Progress = nothing) -> Repaired:
     """As `repair`, of a configuration file; `first` are URLs to ask before those that the chain names."""
+    config = config_file(config)
     settings = read_validator(config)
     genesis = read_genesis(beside(config, settings.genesis))
-    key = PemSigner.load(beside(config, settings.key)).public_key
+    key = open_key(beside(config, settings.key)).public_key
     tls = client_context(genesis.keys)
     async with httpx.AsyncClient(trust_env=False, verify=tls) as http:
 

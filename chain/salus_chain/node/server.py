@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from salus_chain.errors import ConfigError
+from salus_chain.genesis import is_loopback
 from salus_chain.node.rpc import create_app
 from salus_chain.node.service import NodeService
 from salus_chain.tls import credentials, server_context
@@ -68,19 +68,12 @@ def _address(node: Node) -> tuple[str, int, bool]:
     member = node.ledger.state.members.get(node.ledger.identity.signer.public_key)
     url = urlsplit(member.url if member else f"https://{node.listen_http}")
     tls = url.scheme == "https"
-    if not tls and not _is_loopback(url.hostname or ""):
+    if not tls and not is_loopback(url.hostname or ""):
         raise ConfigError(f"{url.geturl()}: without TLS on loopback addresses alone; give this validator an https URL")
     where = urlsplit(f"//{node.listen_http}") if node.listen_http else url
     if not where.hostname:
         raise ConfigError("listen_http: not a member yet, so say `host:port` to listen on")
     return where.hostname, where.port or (443 if tls else 80), tls
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _listen(host: str, port: int) -> socket.socket:

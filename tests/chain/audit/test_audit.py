@@ -35,6 +35,8 @@ from salus_chain.views import Status, to_json
 from tests.chain.federation import MODEL, MODEL_DIGEST, TASK
 from tests.chain.kept import F, H, Kept, lived
 
+OTHER = replace(F.genesis, federation="other")
+
 RUN = CliRunner()
 
 
@@ -181,7 +183,7 @@ def test_arbitrary_bytes_are_no_archive(data: bytes) -> None:
 def test_a_running_validators_database_is_read_and_not_touched(kept: Kept, blocks: list[Decided]) -> None:
     [path] = {Path(row[2]) for row in sqlite3.connect(database(kept)).execute("PRAGMA database_list")}
     before = path.read_bytes()
-    with open_chain(str(path), F.genesis.chain_id) as chain:
+    with open_chain(str(path), F.genesis) as chain:
         assert chain.height == len(blocks) and list(chain.blocks) == blocks
     assert path.read_bytes() == before
 
@@ -200,8 +202,8 @@ def test_a_validators_url_is_read_block_by_block(blocks: list[Decided]) -> None:
     def gone(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("gone")
 
-    url, chain_id = "http://hospital:1", F.genesis.chain_id
-    with open_chain(url, chain_id, httpx.MockTransport(answer)) as chain:
+    url = "https://hospital:1"
+    with open_chain(url, F.genesis, httpx.MockTransport(answer)) as chain:
         assert list(chain.blocks) == blocks
     wrong: list[tuple[Callable[[httpx.Request], httpx.Response], type[ChainError], str]] = [
         (lambda request: httpx.Response(500), Unreachable, "status 500"),
@@ -209,18 +211,18 @@ def test_a_validators_url_is_read_block_by_block(blocks: list[Decided]) -> None:
         (lambda request: httpx.Response(200, content=b"junk"), AuditError, url),
     ]
     for handle, error, reason in wrong:
-        with pytest.raises(error, match=reason), open_chain(url, chain_id, httpx.MockTransport(handle)):
+        with pytest.raises(error, match=reason), open_chain(url, F.genesis, httpx.MockTransport(handle)):
             pass
 
 
 def test_another_chains_archive_and_no_file_are_said_so(blocks: list[Decided], tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(archived(blocks))
-    with pytest.raises(AuditError, match="the genesis makes another"), open_chain(str(tmp_path / "a"), H):
+    with pytest.raises(AuditError, match="the genesis makes another"), open_chain(str(tmp_path / "a"), OTHER):
         pass
-    with pytest.raises(ConfigError, match="No such file"), open_chain(str(tmp_path / "b"), H):
+    with pytest.raises(ConfigError, match="No such file"), open_chain(str(tmp_path / "b"), OTHER):
         pass
     (tmp_path / "c").write_bytes(b"SQLite format 3\0 and nothing")
-    with pytest.raises(AuditError, match="not a validator's database"), open_chain(str(tmp_path / "c"), H):
+    with pytest.raises(AuditError, match="not a validator's database"), open_chain(str(tmp_path / "c"), OTHER):
         pass
 
 

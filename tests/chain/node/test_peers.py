@@ -9,12 +9,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from salus_chain.errors import ConfigError
-from salus_chain.genesis import Validator
+from salus_chain.genesis import Validator, split_address
 from salus_chain.keys import KeySigner
 from salus_chain.node import peers as module
 from salus_chain.node.link import Limits
 from salus_chain.node.pace import Rate
-from salus_chain.node.peers import Peers, split_address
+from salus_chain.node.peers import Peers
 from salus_chain.node.wire import PROTOCOL, Frame, Get, Hello, Txs, encode_frame
 from salus_chain.tls import client_context, credentials
 from tests.chain.federation import signer

@@ -17,6 +17,7 @@ import msgspec
 from salus_chain import ChainClient, ChainError, GatewaySeat, PemSigner, Policy, Unreachable
 from salus_chain.bench.network import LocalNetwork, free_ports
 from salus_chain.codec import decode, items, octets
+from salus_chain.config import beside
 from salus_chain.genesis import faults, quorum
 from salus_chain.node.holdings import DATABASE_FILE, VOTES_FILE
 from salus_chain.node.records import Slot, read_records
@@ -89,11 +90,13 @@ class BreakableNetwork(LocalNetwork):
 
     def signer(self, seat: int) -> PemSigner:
         """The key of a hospital."""
-        return PemSigner.load(self.founded.genesis_path.parent / "keys" / f"validator-{seat}.pem")
+        path = self.founded.validators[seat]
+        return PemSigner.load(beside(path, read_validator(path).key))
 
     def data(self, seat: int) -> Path:
         """The folder of a validator's database and vote log."""
-        return self.founded.validators[seat].with_suffix("")
+        path = self.founded.validators[seat]
+        return beside(path, read_validator(path).folder)
 
     def one(self, seat: int) -> ChainClient:
         """A client of this validator alone."""

@@ -1,8 +1,8 @@
 """A validator that lies: the real node, whose words are twisted on their way out.
 
-    python byzantine.py validator-0.toml
+    python byzantine.py validator-0/validator.toml
 
-It lies as long as the file beside its configuration, validator-0.lies, names lies. Its own state, vote log and
+It lies as long as the file beside its configuration, validator.lies, names lies. Its own state, vote log and
 database are those of an honest node; only what others hear is not.
 """
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from random import Random
 from typing import Final
 
-from tests.chain.system.breakable import PATIENCE_S, BreakableNetwork
+from tests.chain.system.breakable import PATIENCE_S, POLL_S, BreakableNetwork
 from tests.chain.system.load import Load
 
 STILL_S: Final = 1.5  # in which the last votes that were on their way arrive
@@ -74,9 +74,22 @@ async def stall(network: BreakableNetwork, load: Load, fault: Fault) -> float:
     await asyncio.sleep(fault.for_s)
     assert await network.heights() == stopped, "the chain went on without a quorum"
     assert len(load.confirmed) == known, "a transaction was reported final without a quorum"
+    for seat in network.living:
+        await _names_who_is_missing(network, seat, [seat for seat, _ in fault.seats])
     await heal(network, fault)
     await network.quorum()
     returned_s = time.monotonic()
     network.outages.append((struck_s, returned_s))
     await load.progress(1, PATIENCE_S)
     return max(0.0, load.confirmed[known].at_s - returned_s)
+
+
+async def _names_who_is_missing(network: BreakableNetwork, seat: int, missing: Sequence[int]) -> None:
+    """Until a validator's status says, in words, who does not answer. Raises TimeoutError."""
+    names = [network.founded.genesis.validators[each].name for each in missing]
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            said = (await network.one(seat).status()).report.partition("not answer")[0]
+            if all(name in said for name in names):
+                return
+            await asyncio.sleep(POLL_S)

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 async def test_an_equivocating_validator_loses_its_seat(tmp_path: Path, report: Callable[[object], None]) -> None:
     liar = 2
     async with BreakableNetwork(tmp_path, liars=[liar]) as network:
-        async with network.client(*network.honest) as client, under_load(network, [0, 1]) as load:
+        async with network.client() as client, under_load(network, [0, 1]) as load:
             rounds = Rounds(network, client)
             await rounds.found()
             network.lie(liar, "divide", "missettle", "forge", "forget")
