@@ -55,7 +55,7 @@ def enrol(
 ) -> None:
     """A hospital enrols its gateway, or changes its key or number of patients.
 
-    Example: salus chain tx enrol ward-7 02ab… 4 --key keys/validator-0.pem --genesis genesis.toml
+    Example: salus chain tx enrol ward-7 02ab… 4 --key validator-0/key.pem --genesis genesis.toml
     """
     from salus_chain.rules.transactions import Enrol
 
@@ -73,7 +73,7 @@ def revoke(
 ) -> None:
     """A hospital ends its gateway's part.
 
-    Example: salus chain tx revoke ward-7 --key keys/validator-0.pem --genesis genesis.toml
+    Example: salus chain tx revoke ward-7 --key validator-0/key.pem --genesis genesis.toml
     """
     from salus_chain.rules.transactions import Revoke
 
@@ -92,7 +92,7 @@ def consent(
 ) -> None:
     """A hospital writes down a patient's consent for a device.
 
-    Example: salus chain tx consent 3f… 9a… --key keys/validator-0.pem --genesis genesis.toml
+    Example: salus chain tx consent 3f… 9a… --key validator-0/key.pem --genesis genesis.toml
     """
     from salus_chain.rules.transactions import Consent
 
@@ -110,7 +110,7 @@ def withdraw(
 ) -> None:
     """A hospital writes down that a consent was withdrawn.
 
-    Example: salus chain tx withdraw 3f… --key keys/validator-0.pem --genesis genesis.toml
+    Example: salus chain tx withdraw 3f… --key validator-0/key.pem --genesis genesis.toml
     """
     from salus_chain.rules.transactions import Withdraw
 
@@ -130,7 +130,7 @@ def attest(
 ) -> None:
     """A hospital attests how far its gateway's updates may be trusted.
 
-    Example: salus chain tx attest ward-7 950 3f… --key keys/validator-0.pem --genesis genesis.toml
+    Example: salus chain tx attest ward-7 950 3f… --key validator-0/key.pem --genesis genesis.toml
     """
     from salus_chain.rules.transactions import Attest
 

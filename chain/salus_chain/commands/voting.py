@@ -113,7 +113,7 @@ def _motion(roster: Roster, change: str, who: str, *, public_key: str, peer: str
 def sign(ballot: BallotArgument, genesis: GenesisOption, key: KeyOption) -> None:
     """Read what is asked for, sign it, and add the signature to the file. No network is needed.
 
-    Example: salus chain validators sign ballot.json --key keys/validator-0.pem --genesis federation/genesis.toml
+    Example: salus chain validators sign ballot.json --key validator-0/key.pem --genesis federation/genesis.toml
     """
     from salus_chain.ballots import read_ballot, signed, write_ballot
     from salus_chain.genesis import read_genesis

@@ -21,6 +21,7 @@ from salus_chain.node import approvals, settler, wire
 from salus_chain.node.blobs import Blobs
 from salus_chain.node.fetch import Fetcher
 from salus_chain.node.ledger import Ledger
+from salus_chain.reports import RoundReport, decode_report, encode_report
 from salus_chain.rules.rounds import check_update
 from salus_chain.rules.state import Round, RoundStatus, State
 from salus_chain.rules.transactions import (
@@ -99,6 +100,7 @@ class Clerk:
             log.info("recomputed", task=key[0], round=key[1], updates=len(outcome.report.rows), clipped=clipped)
             self.stated(stated)
             self.remind()
+            await self._keep_report(each, outcome.settle)
             return
 
     async def _kept(self, model: bytes) -> bool:
@@ -220,9 +222,24 @@ class Clerk:
         return data
 
     async def report(self, each: Round) -> Report | None:
-        """What became of each update of a round, and what it contributed; None while bytes are missing."""
+        """What became of each update of a round, and what it contributed.
+
+        As it was kept when this validator recomputed the round, else made from the updates; None while bytes are
+        missing.
+        """
+        digest = self._ledger.store.report(each.open.task, each.open.round)
+        kept = None if digest is None else await asyncio.to_thread(self._blobs.get, digest)
+        if kept is not None:
+            return decode_report(kept).report
         updates = await self._updates(each)
         return await asyncio.to_thread(settler.explained, each, updates) if updates else None
+
+    async def _keep_report(self, each: Round, settle: Settle) -> None:
+        """Nobody waits for it, and it outlives the updates."""
+        made = await self.report(each)
+        if made is not None:
+            digest = await asyncio.to_thread(self._blobs.put, encode_report(RoundReport(settle, made)))
+            self._ledger.store.add_report(each.open.task, each.open.round, digest)
 
     async def _recompute(self, each: Round) -> settler.Recomputed | None:
         """None while bytes are missing that no validator gives."""

@@ -21,7 +21,7 @@ Values: TypeAlias = tuple[int | str | bytes, ...]
 Row: TypeAlias = tuple[Any, ...]  # its types are the query's
 
 APPLICATION_ID: Final = 0x53414C55  # "SALU"
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 SCHEMA: Final = """
 CREATE TABLE meta (id INTEGER PRIMARY KEY CHECK (id = 1), chain_id BLOB NOT NULL, clean INTEGER NOT NULL);
 CREATE TABLE blocks (height INTEGER PRIMARY KEY, block BLOB NOT NULL, certificate BLOB NOT NULL,
@@ -37,6 +37,7 @@ CREATE TABLE snapshot (id INTEGER PRIMARY KEY CHECK (id = 1), state BLOB NOT NUL
 CREATE TABLE uploads (task TEXT, number INTEGER, gateway TEXT, digest BLOB NOT NULL,
     PRIMARY KEY (task, number, gateway)) WITHOUT ROWID;
 CREATE INDEX uploads_by_digest ON uploads (digest);
+CREATE TABLE reports (task TEXT, number INTEGER, digest BLOB NOT NULL, PRIMARY KEY (task, number)) WITHOUT ROWID;
 CREATE TABLE erased (digest BLOB PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 """
 CHECK_BYTES: Final = 256 << 20  # a larger file is checked by `salus chain repair` only: that takes a while

@@ -74,3 +74,18 @@ def test_a_sum_of_distances_beyond_int64_is_exact() -> None:
     assert int(sums[0]) == 8 << 61
     assert int(farthest[0]) == 1 << 61
     assert farthest.dtype == np.int64
+
+
+def test_a_wrong_matrix_product_is_noticed_and_made_again_in_integers(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.random.default_rng(3).integers(-(1 << 31), 1 << 31, (5, 7)).astype(np.int32)
+    multiply, called = distances._multiply, []
+
+    def wrong(floats: np.ndarray) -> np.ndarray:
+        called.append(1)
+        product = multiply(floats)
+        product[2, 4] += 1
+        return product
+
+    monkeypatch.setattr(distances, "_multiply", wrong)
+    assert distances_of(rows) == plain(rows.tolist())
+    assert called

@@ -30,7 +30,7 @@ class Alone:
 
     @property
     def key(self) -> str:
-        return str(self.founded.genesis_path.parent / "keys" / "validator-0.pem")
+        return str(self.founded.validators[0].with_name("key.pem"))
 
     def run(self, *arguments: str) -> Result:
         """A command about this chain; its output holds what went to both streams."""

@@ -15,7 +15,7 @@ from salus_chain.client import ChainClient
 from salus_chain.codec import decode, fields
 from salus_chain.errors import ConfigError, Rejected, Unreachable
 from salus_chain.founding import Founded, init_chain
-from salus_chain.genesis import Policy, write_genesis
+from salus_chain.genesis import Policy
 from salus_chain.inspection import BlockList, BlockView, ConsentView
 from salus_chain.keys import PemSigner
 from salus_chain.node import service as module
@@ -36,7 +36,7 @@ class Alone:
     def __init__(self, founded: Founded, client: ChainClient, stop: Callable[[], None]) -> None:
         self.stop = stop
         self.genesis = founded.genesis
-        self.hospital = PemSigner.load(founded.genesis_path.parent / "keys" / "validator-0.pem")
+        self.hospital = PemSigner.load(founded.validators[0].with_name("key.pem"))
         self.client = client
         self.url = founded.genesis.validators[0].url
 
@@ -156,7 +156,7 @@ async def test_a_node_that_stops_lets_go_of_who_waits_and_watches(
 
 def test_without_tls_it_listens_on_this_machine_alone(tmp_path: Path) -> None:
     founded = init_chain(tmp_path / "fed", validators=1, ports=free_ports(2), test=True)
-    open_url = founded.genesis_path.read_text().replace("https://127.0.0.1", "http://10.0.0.1")
-    founded.genesis_path.write_text(open_url)
+    path = founded.validators[0].with_name("genesis.toml")
+    path.write_text(path.read_text().replace("https://127.0.0.1", "http://10.0.0.1"))
     with pytest.raises(ConfigError, match="https://"):
-        write_genesis(founded.genesis_path, load_node(founded.validators[0]).genesis)
+        load_node(founded.validators[0])
