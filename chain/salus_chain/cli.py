@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "status": standing.status,
     "verify": proving.verify,
     "repair": repairing.repair,
+    "sync": repairing.sync,
     "export": auditing.export,
     "audit": auditing.audit,
     "fuzz": fuzzing.fuzz,

@@ -64,9 +64,11 @@ class Node:
         self.store, votes = open_holdings(folder, genesis, identity.signer.public_key)
         timing = core.Timing(config.round_ms, config.round_ms << ROUND_DOUBLINGS)
         self.ledger = Ledger(identity, self.store, votes, self.send, self._set_timer, clock_ms, timing)
-        own = genesis.validators[genesis.keys.index(identity.signer.public_key)]
+        own = self.ledger.state.members.get(identity.signer.public_key)
         rng = Random(os.urandom(16))  # noqa: S311  (spreads reconnections, guards nothing)
-        self.peers = Peers(genesis.chain_id, identity.signer, config.listen_peer or own.peer, self, rng)
+        self.peers = Peers(
+            genesis.chain_id, identity.signer, config.listen_peer or (own.peer if own else ""), self, rng
+        )
         self.peers.members(self.ledger.state.members)
         self.fetcher = Fetcher(genesis.chain_id, identity.signer)
         self.fetcher.trust(self.ledger.state.members)
@@ -213,8 +215,11 @@ def load_node(path: Path, passphrase_file: Path | None = None) -> Node:
     config = read_validator(path)
     genesis = read_genesis(beside(path, config.genesis))
     signer = open_key(beside(path, config.key), passphrase_file)
-    if signer.public_key not in genesis.keys:
-        raise ConfigError(f"{path}: key: {config.key} has no seat in {config.genesis}")
+    if signer.public_key not in genesis.keys and not (config.listen_peer and config.listen_http):
+        raise ConfigError(
+            f"{path}: key: {config.key} has no seat in {config.genesis}; a node that joins a running chain needs"
+            " listen_peer and listen_http, and becomes a member by the validators' vote"
+        )
     identity = Identity(config.name, signer)
     folder = beside(path, config.folder)
     if not folder.is_dir():

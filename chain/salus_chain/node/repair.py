@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,7 +31,7 @@ from salus_chain.node.validator import config_file, read_validator
 from salus_chain.node.votes import VoteLog
 from salus_chain.passphrases import open_key
 from salus_chain.rules.state import State, genesis_state
-from salus_chain.tls import client_context, trust
+from salus_chain.tls import client_context
 
 SIDE_FILES: Final = ("-wal", "-shm", "")  # the database itself last: a foreign -wal beside it would be replayed
 
@@ -89,21 +89,26 @@ async def repair(
             return Repaired(found, kept, store.height, unreachable)
 
 
-async def repair_validator(config: Path, first: Sequence[str] = (), progress: Progress = nothing) -> Repaired:
-    """As `repair`, of a configuration file; `first` are URLs to ask before those that the chain names."""
-    config = config_file(config)
-    settings = read_validator(config)
-    genesis = read_genesis(beside(config, settings.genesis))
-    key = open_key(beside(config, settings.key)).public_key
-    tls = client_context(genesis.keys)
-    async with httpx.AsyncClient(trust_env=False, verify=tls) as http:
+async def repair_validator(
+    config: Path, first: Sequence[str] = (), progress: Progress = nothing, passphrase_file: Path | None = None
+) -> Repaired:
+    """As `repair`, of a configuration file; `first` are URLs to ask before those that the chain names.
+
+    Over HTTPS only members of the chain are believed to be who they are.
+    """
+    path = config_file(config)
+    settings = read_validator(path)
+    genesis = read_genesis(beside(path, settings.genesis))
+    key = open_key(beside(path, settings.key), passphrase_file).public_key
+    async with AsyncExitStack() as stack:
 
         def others(state: State) -> Sequence[Source]:
-            trust(tls, state.members)
+            http = httpx.AsyncClient(trust_env=False, verify=client_context(state.members))
+            stack.push_async_callback(http.aclose)
             urls = [*first, *(member.url for member in state.members.values() if member.public_key != key)]
             return [HttpSource(url, http) for url in dict.fromkeys(urls)]
 
-        return await repair(beside(config, settings.folder), genesis, key, others, progress)
+        return await repair(beside(path, settings.folder), genesis, key, others, progress)
 
 
 async def _fetch(store: Store, genesis: Genesis, sources: Sequence[Source], progress: Progress) -> str:

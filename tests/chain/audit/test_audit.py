@@ -196,6 +196,7 @@ def test_a_validators_url_is_read_block_by_block(blocks: list[Decided]) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/status":
             return httpx.Response(200, content=to_json(Status("hospital", F.genesis.chain_id, len(blocks), 1)))
+        assert request.headers["Accept"] == "application/cbor"  # else it is JSON for people
         each = blocks[int(request.url.path.removeprefix("/blocks/")) - 1]
         return httpx.Response(200, content=encode((each.block.value(), each.certificate.value())))
 
