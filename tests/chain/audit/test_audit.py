@@ -73,6 +73,7 @@ def replayed(blocks: list[Decided]) -> Replay:
 def test_a_replay_ends_in_the_validators_state(kept: Kept, blocks: list[Decided]) -> None:
     replay = replayed(blocks)
     assert replay.state == kept.state and state_root(replay.state) == state_root(kept.state)
+    assert replay._committed == {}  # nothing is kept of a round that is over
     assert replay.set_changes == [(14, 5)] and replay.convicted == {}
     assert sum(replay.kinds.values()) == sum(len(each.block.transactions) for each in blocks)
 
