@@ -53,6 +53,8 @@ from salus_chain.consensus.messages import (
 from salus_chain.rules.blocks import NEVER, Block, Certificate
 from salus_chain.rules.transactions import Seal
 
+SERVED_BLOCKS: Final = 64  # in answer to one GET, at most
+
 Votes: TypeAlias = Mapping[tuple[Type, int], Message]  # by type and seat: the one of the latest round
 
 
@@ -86,6 +88,7 @@ class State:
     ahead: Votes = field(default_factory=dict)  # votes for height + 1
     timer: int = NEVER  # the round whose timer runs
     stale: bool = False  # a tick has passed in this round
+    fetched: int = -SERVED_BLOCKS  # the height at which final blocks were asked for last
     decided: bool = False
 
     @property
@@ -341,7 +344,9 @@ def _receive(state: State, message: Message) -> Step:
         return (state if ahead is None else replace(state, ahead=ahead)), effects
     if message.height > state.height:
         known = 0 <= message.seat < len(state.later.keys)
-        return state, (Get(state.later.keys[message.seat], state.height),) if known else NOTHING
+        if not known or state.height < state.fetched + SERVED_BLOCKS:  # the answer to the last one is on its way
+            return state, NOTHING
+        return replace(state, fetched=state.height), (Get(state.later.keys[message.seat], state.height),)
     if message.height < state.height or state.decided:
         return state, NOTHING
     votes, effects = _take(state.council, state.votes, message)
@@ -474,7 +479,7 @@ def _start(state: State, height: int, validators: tuple[bytes, ...], later: tupl
     chain_id, verify = state.council.chain_id, state.council.verify
     early = tuple(state.ahead.values()) if height == state.height + 1 else ()
     own, next_one = (Council.of(chain_id, keys, verify) for keys in (validators, later))
-    state, effects = State(state.key, own, next_one, height, state.timing), NOTHING
+    state, effects = State(state.key, own, next_one, height, state.timing, fetched=state.fetched), NOTHING
     for message in sorted(early, key=lambda each: each.type):
         state, more = _receive(state, message)
         effects += more
@@ -585,7 +590,7 @@ def _again(state: State, peer: bytes | None) -> Effects:
 def _tick(state: State) -> Step:
     """Say and ask again; a proposal that was too far ahead of the clock may pass now."""
     effects = _again(state, None)
-    state, proposed = _propose_later(replace(state, stale=True))
+    state, proposed = _propose_later(replace(state, stale=True, fetched=state.height))
     effects, proposal = effects + proposed, state.proposal
     if proposal is not None and proposal.block is not None and state.checked != proposal.digest and not state.decided:
         effects += (Check(proposal.block, fresh=not proposal.certificate),)

@@ -184,6 +184,7 @@ class Liar(Node):
     # Reactions to a message.
 
     def alter(self, message: Message) -> None:
+        self._used("alter")
         chosen = self.bag.some(self.rng, self.state.height) or message
         self._spread(altered(self.rng, self.bag, chosen, len(self.state.council.keys)))
 
@@ -211,6 +212,7 @@ class Liar(Node):
         self._spread(decided)
 
     def replay(self, message: Message) -> None:
+        self._used("replay")
         self._spread(self.bag.some(self.rng, self.state.height) or message)
 
     def usurp(self, message: Message) -> None:
@@ -235,7 +237,7 @@ class Liar(Node):
                 changes = [replace(each, prepared=NEVER, digest=NOTHING_PREPARED) for each in changes]
             case 4:
                 seal = self._seal(Type.PREPARE, round_ - 1, block.digest)
-                certificate = forged_seals(rng, self.bag, seal, height, len(council.keys), council.quorum)
+                certificate = forged_seals(rng, self.bag, seal, len(council.keys), council.quorum)
             case _:
                 olds = [old for old in self.bag.prepared(height, council.quorum, round_) if old[1] in self.bag.blocks]
                 if olds:
@@ -284,7 +286,7 @@ class Liar(Node):
         self.bag.blocks[block.digest] = block
         for round_ in (max(state.round, 1), state.round + 1, state.round + 2):
             seal = self._seal(Type.PREPARE, round_ - 1, block.digest)
-            seals = forged_seals(rng, self.bag, seal, state.height, len(council.keys), council.quorum)
+            seals = forged_seals(rng, self.bag, seal, len(council.keys), council.quorum)
             self._spread(self._say(Type.ROUND_CHANGE, round_, block.digest, prepared=round_ - 1, certificate=seals))
 
     def elsewhere(self) -> None:
@@ -328,10 +330,11 @@ class Liar(Node):
         self._spread(Decided(block, Certificate(state.round, seals_)))
 
     def bodies(self) -> None:
-        block = rng_block = other_block(self.rng, self.chain, self.now_ms)
+        """A body that nobody asked for, or not the one that its header names."""
+        block: Block = other_block(self.rng, self.chain, self.now_ms)
         wanted = [vote for vote in self.bag.messages[-50:] if vote.prepared != NEVER and vote.digest in self.bag.blocks]
         if wanted:
-            block = Block(self.bag.blocks[self.rng.choice(wanted).digest].header, rng_block.transactions)  # type: ignore[assignment]
+            block = Block(self.bag.blocks[self.rng.choice(wanted).digest].header, block.transactions)
         self._spread(block)
 
     def endless(self) -> None:

@@ -118,7 +118,7 @@ def malleated(rng: Random, keyring: Keyring, message: Message) -> Message:
     return replace(message, signature=keyring.malleated(message.signature))
 
 
-def forged_seals(rng: Random, bag: Bag, own: Seal, height: int, seats: int, quorum: int) -> tuple[Seal, ...]:
+def forged_seals(rng: Random, bag: Bag, own: Seal, seats: int, quorum: int) -> tuple[Seal, ...]:
     """Something like a quorum of PREPAREs."""
     genuine = [tuple(each[seat] for seat in sorted(each)) for each in bag.seals.values()]
     match rng.randrange(4):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from multiprocessing import get_context
 from typing import Final, TypeAlias
 
@@ -86,8 +85,3 @@ def replay(seed: int) -> tuple[Outcome, list[str]]:
     outcome = World(chosen, trace).run()
     last = outcome.violation or f"all held; block final {outcome.waited_ms} ms after healing"
     return outcome, [*title(chosen), *trace.lines, f"{outcome.simulated_ms / 1000:8.3f} s        {last}"]
-
-
-def first_violation(first: int, most: int) -> Outcome | None:
-    """Of the first seed that has one."""
-    return next((outcome for outcome in islice(map(run, range(first, first + most)), most) if outcome.violation), None)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from salus_chain.consensus.core import (
+    SERVED_BLOCKS,
     Accuse,
     Asked,
     Build,
@@ -35,7 +36,7 @@ from salus_chain.consensus.core import (
     step,
 )
 from salus_chain.consensus.messages import Council, Decided, Message, Type
-from salus_chain.rules.blocks import NEVER, Block
+from salus_chain.rules.blocks import Block
 from salus_chain.simulation.disk import Disk, Regression, Slot
 from salus_chain.simulation.judge import Violation
 from salus_chain.simulation.keyring import Intent
@@ -44,8 +45,7 @@ from salus_chain.simulation.toychain import CHAIN_ID, EPOCH_MS, MAX_CLOCK_AHEAD_
 if TYPE_CHECKING:
     from salus_chain.simulation.world import World
 
-SERVED_BLOCKS = 8
-GOSSIPED = 4
+GOSSIPED: Final = 4
 
 Payload: TypeAlias = (
     "Message | Decided | Block | Get | bytes"  # a vote, a final block, a body, a question, a transaction
@@ -297,6 +297,3 @@ class Node:
         self._events.append(Started(after.height + 1, after.validators, after.later))
         if self.mempool:
             self._events.append(Work())
-
-
-__all__ = ["NEVER", "Node", "Payload"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from random import Random
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Final
 
 from salus_chain.consensus.messages import Message, Type
@@ -100,10 +101,8 @@ class World:
                 action(*arguments)
         except Violation as error:
             invariant, violation = error.name, str(error)
-        except (AssertionError, IndexError, KeyError, ValueError, TypeError, AttributeError) as error:
-            if self._trace is not None:
-                raise
-            invariant, violation = "crash", f"crash: {type(error).__name__}: {error}"
+        except (AssertionError, LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            invariant, violation = "crash", f"crash: {type(error).__name__}: {error}, at {_place(error)}"
         waited = self.now - plan.heal_ms if self.healed else 0
         return Outcome(plan.seed, violation, invariant, self.now, waited, plan.bound_ms, self.count)
 
@@ -286,3 +285,9 @@ class World:
     def note(self, node: Node | None, text: str) -> None:
         if self._trace is not None:
             self._trace.add(self.now, node.name if node else "", text)
+
+
+def _place(error: Exception) -> str:
+    """The innermost line of the code that failed."""
+    last = extract_tb(error.__traceback__)[-1]
+    return f"{last.filename.rsplit('/', 1)[-1]}:{last.lineno}"

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from salus_chain.consensus.core import (
+    SERVED_BLOCKS,
     Accuse,
     Asked,
     Build,
@@ -358,8 +359,16 @@ def test_votes_for_the_next_height_wait_for_it() -> None:
 def test_a_vote_from_further_ahead_is_a_reason_to_ask() -> None:
     table = Table()
     far = table.vote(Type.COMMIT, 2, 0, table.x.digest, height=7)
-    assert step(table.state(0), Received(far))[1] == (Get(table.keys[2], 1),)
+    state, effects = step(table.state(0), Received(far))
+    assert effects == (Get(table.keys[2], 1),)
     assert step(table.state(0), Received(replace(far, seat=9)))[1] == ()
+    assert step(state, Received(replace(far, seat=3)))[1] == (), "the answer is on its way"
+    for height in range(2, SERVED_BLOCKS + 1):
+        state, _ = table.play(state, Started(height, table.keys, table.keys))
+        far = replace(far, height=height + 2)
+        assert step(state, Received(far))[1] == ()
+    state, _ = table.play(state, Started(SERVED_BLOCKS + 1, table.keys, table.keys))
+    assert step(state, Received(replace(far, height=99)))[1] == (Get(table.keys[2], SERVED_BLOCKS + 1),)
 
 
 def test_a_proposal_that_was_too_early_is_looked_at_again() -> None:
