@@ -10,6 +10,7 @@ import typer
 from salus_chain.commands import (
     auditing,
     founding,
+    fuzzing,
     proving,
     repairing,
     running,
@@ -34,6 +35,8 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "sync": repairing.sync,
     "export": auditing.export,
     "audit": auditing.audit,
+    "fuzz": fuzzing.fuzz,
+    "mutants": fuzzing.mutants,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)
