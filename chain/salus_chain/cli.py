@@ -10,6 +10,7 @@ import typer
 from salus_chain.commands import (
     auditing,
     founding,
+    joining,
     proving,
     repairing,
     running,
@@ -27,6 +28,7 @@ app = typer.Typer(
 
 COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "init": founding.init,
+    "join": joining.join,
     "run": running.run,
     "status": standing.status,
     "verify": proving.verify,
