@@ -10,6 +10,7 @@ import typer
 from salus_chain.commands import (
     auditing,
     founding,
+    fuzzing,
     joining,
     proving,
     repairing,
@@ -36,6 +37,8 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "sync": repairing.sync,
     "export": auditing.export,
     "audit": auditing.audit,
+    "fuzz": fuzzing.fuzz,
+    "mutants": fuzzing.mutants,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

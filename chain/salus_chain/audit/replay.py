@@ -22,7 +22,7 @@ class Replay:
     kinds: Counter[Kind] = field(default_factory=Counter)
     steps: list[Step] = field(default_factory=list)
     set_changes: list[tuple[int, int]] = field(default_factory=list)  # from which block on, how many validators
-    _committed: dict[tuple[str, int, str], int] = field(default_factory=dict)  # of rounds that are not over: heights
+    _committed: dict[tuple[str, int], dict[str, int]] = field(default_factory=dict)  # of active rounds: heights
 
     @classmethod
     def of(cls, genesis: Genesis) -> Replay:
@@ -50,7 +50,7 @@ class Replay:
             self.kinds[tx.kind] += 1
             match tx.body:
                 case Commit(header):
-                    self._committed[header.task, header.round, header.gateway] = height
+                    self._committed.setdefault((header.task, header.round), {})[header.gateway] = height
                 case ApproveModel():
                     self.steps.append(Approved(height, tx.body))
                 case Settle():
@@ -61,7 +61,7 @@ class Replay:
 
     def _settled(self, before: State, height: int, body: Settle) -> Settled:
         """The round had all its commits before the block that settles it."""
-        closed = before.rounds[body.task]
+        closed, heights = before.rounds[body.task], self._committed[body.task, body.round]
         parts = tuple(
             Part(
                 commit.gateway,
@@ -69,7 +69,7 @@ class Replay:
                 commit.digest,
                 commit.weight,
                 commit.score,
-                self._committed[body.task, body.round, commit.gateway],
+                heights[commit.gateway],
             )
             for commit in closed.commits
         )
@@ -77,9 +77,10 @@ class Replay:
 
     def _forget(self) -> None:
         """Heights of commits are needed until their round is over."""
-        rounds = self.state.rounds
-        if self._committed and not any(each.active for each in rounds.values()):
-            self._committed.clear()
+        for task, number in list(self._committed):
+            each = self.state.rounds[task]
+            if each.open.round != number or not each.active:
+                del self._committed[task, number]
 
 
 def _hospital(state: State, key: bytes) -> str:

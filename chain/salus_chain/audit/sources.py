@@ -88,14 +88,14 @@ def _stored(rows: sqlite3.Connection) -> Iterator[Decided]:
 
 
 def _remote(http: httpx.Client, url: str) -> Chain:
-    height = _decoded(url, lambda: from_json(_get(http, "/status"), Status)).height
-    blocks = (read_decided(_get(http, f"/blocks/{number}")) for number in range(1, height + 1))
+    height = _decoded(url, lambda: from_json(_get(http, "/status", "application/json"), Status)).height
+    blocks = (read_decided(_get(http, f"/blocks/{number}", "application/cbor")) for number in range(1, height + 1))
     return Chain(height, _named(url, blocks))
 
 
-def _get(http: httpx.Client, path: str) -> bytes:
+def _get(http: httpx.Client, path: str, accept: str) -> bytes:
     try:
-        answer = http.get(path)
+        answer = http.get(path, headers={"Accept": accept})
     except httpx.HTTPError as error:
         raise Unreachable(f"{http.base_url}{path}: {type(error).__name__} {error}".rstrip()) from None
     if answer.status_code != httpx.codes.OK:

@@ -73,6 +73,7 @@ def replayed(blocks: list[Decided]) -> Replay:
 def test_a_replay_ends_in_the_validators_state(kept: Kept, blocks: list[Decided]) -> None:
     replay = replayed(blocks)
     assert replay.state == kept.state and state_root(replay.state) == state_root(kept.state)
+    assert replay._committed == {}  # nothing is kept of a round that is over
     assert replay.set_changes == [(14, 5)] and replay.convicted == {}
     assert sum(replay.kinds.values()) == sum(len(each.block.transactions) for each in blocks)
 
@@ -196,6 +197,7 @@ def test_a_validators_url_is_read_block_by_block(blocks: list[Decided]) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/status":
             return httpx.Response(200, content=to_json(Status("hospital", F.genesis.chain_id, len(blocks), 1)))
+        assert request.headers["Accept"] == "application/cbor"  # else it is JSON for people
         each = blocks[int(request.url.path.removeprefix("/blocks/")) - 1]
         return httpx.Response(200, content=encode((each.block.value(), each.certificate.value())))
 
