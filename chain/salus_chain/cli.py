@@ -11,6 +11,7 @@ from salus_chain.commands import (
     auditing,
     founding,
     fuzzing,
+    joining,
     proving,
     repairing,
     running,
@@ -28,6 +29,7 @@ app = typer.Typer(
 
 COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "init": founding.init,
+    "join": joining.join,
     "run": running.run,
     "status": standing.status,
     "verify": proving.verify,
