@@ -92,8 +92,8 @@ def network(folder: Path, gateways: list[PemSigner]) -> Iterator[Network]:
 
 
 async def ready(client: ChainClient, height: int) -> None:
-    """Until the chain has this height."""
-    async with asyncio.timeout(20):
+    """Until the chain has this height; four processes that start take long on a busy machine."""
+    async with asyncio.timeout(60):
         while True:
             try:
                 if await client.wait_height(height - 1, 5) >= height:
