@@ -14,6 +14,7 @@ import salus_edge.cli
 import salus_hil.cli
 from salus.demo.cli import demo
 from salus.errors import SalusError
+from salus_chain.commands.benching import bench as bench_chain
 from salus_chain.errors import ChainError, ConfigError
 from salus_coordinator.errors import CoordinatorError
 from salus_edge.errors import EdgeError
@@ -51,6 +52,7 @@ app.add_typer(salus_coordinator.cli.coordinator_app, name="coordinator")
 app.add_typer(salus_chain.cli.app, name="chain")
 app.add_typer(salus_hil.cli.app, name="wearable")
 app.add_typer(salus_coordinator.cli.data_app, name="data")
+salus_coordinator.cli.bench_app.command("chain")(bench_chain)
 app.add_typer(salus_coordinator.cli.bench_app, name="bench")
 
 

@@ -7,7 +7,16 @@ from typing import Final
 
 import typer
 
-from salus_chain.commands import founding, proving, repairing, running
+from salus_chain.commands import (
+    auditing,
+    founding,
+    proving,
+    repairing,
+    running,
+    standing,
+    transacting,
+    voting,
+)
 
 app = typer.Typer(
     name="chain",
@@ -19,10 +28,15 @@ app = typer.Typer(
 COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "init": founding.init,
     "run": running.run,
-    "status": running.status,
+    "status": standing.status,
     "verify": proving.verify,
     "repair": repairing.repair,
+    "sync": repairing.sync,
+    "export": auditing.export,
+    "audit": auditing.audit,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)
 app.add_typer(proving.proof, name="proof")
+app.add_typer(transacting.tx, name="tx")
+app.add_typer(voting.validators, name="validators")

@@ -53,7 +53,7 @@ def decode(data: bytes, max_bytes: int = MAX_BYTES) -> Value:
         TypeError,
     ) as error:
         raise DecodeError(f"not canonical CBOR: {error}") from None
-    if encode(value) != data:
+    if cbor2.dumps(value, canonical=True) != data:  # as `encode`, whose checks `_freeze` has made
         raise DecodeError("not canonical CBOR: it has another spelling than the deterministic one")
     return value
 

@@ -3,10 +3,12 @@
 ChainError
 ├── ConfigError      ours: a file of this machine's operator is wrong
 ├── Stopped          ours: this machine cannot keep what a validator must not lose
+│   ├── DiskFull     ours: freeing space helps
 │   └── Damaged      ours: a file of the validator is not whole
 ├── DecodeError      theirs: bytes that are not what they claim to be
 ├── Rejected         theirs: well-formed, and against a rule (`code` says which)
 ├── ProofError       theirs: a proof that does not hold
+├── AuditError       theirs: a chain that does not follow from its genesis
 └── Unreachable      nobody's: no validator answered
 """
 
@@ -23,6 +25,10 @@ class ConfigError(ChainError):
 
 class Stopped(ChainError):
     """The validator must end, now: its disk is full or fails. The message names file, reason and what to do."""
+
+
+class DiskFull(Stopped):
+    """Nothing more can be written, and nothing was half written."""
 
 
 class Damaged(Stopped):
@@ -47,6 +53,10 @@ class Rejected(ChainError):
 
 class ProofError(ChainError):
     """A proof fails; the message names the first check that did."""
+
+
+class AuditError(ChainError):
+    """A chain does not follow from its genesis, or a settlement from its bytes; the message names the block."""
 
 
 class Unreachable(ChainError):

@@ -1,4 +1,4 @@
-"""Founding a federation on one machine: keys, genesis, and a folder and configuration for each validator."""
+"""Founding a federation: keys, genesis, and for each validator a folder of its own, ready to copy to its machine."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from salus_chain.durable import make_folder
 from salus_chain.errors import ConfigError
-from salus_chain.genesis import Genesis, Policy, Validator, check_genesis, write_genesis
+from salus_chain.genesis import Genesis, Policy, Validator, check_genesis, is_loopback, split_address, write_genesis
 from salus_chain.keys import PemSigner
 from salus_chain.node.holdings import DATABASE_FILE, VOTES_FILE
 from salus_chain.node.store import Store
-from salus_chain.node.validator import ConsentSeat, GatewaySeat, ValidatorConfig, write_validator
+from salus_chain.node.validator import VALIDATOR_FILE, ConsentSeat, GatewaySeat, ValidatorConfig, write_validator
 from salus_chain.node.votes import VoteLog
+from salus_chain.passphrases import open_key
 
 BLOBS_FOLDER = "blobs"
+KEY_FILE = "key.pem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ def init_chain(
     federation: str = "salus",
     base_port: int = 7600,
     ports: Sequence[int] = (),
+    hosts: Sequence[str] = (),
+    passphrase: bytes | None = None,
     policy: Policy | None = None,
     tasks: Sequence[str] = ("*",),
     gateways: Mapping[int, Sequence[GatewaySeat]] | None = None,
@@ -45,61 +50,89 @@ def init_chain(
     test: bool = False,
     time_ms: int | None = None,
 ) -> Founded:
-    """Make a federation of `validators` hospitals that listen on 127.0.0.1.
+    """Make a federation of `validators` hospitals, each a folder validator-N with key, configuration and genesis.
 
-    `ports` gives each seat a port for peers, then one for clients; by default they count up from `base_port`.
-    `gateways` and `consents` go into the configuration of that seat. Missing coordinator and release keys are
-    made. Raises ConfigError when the folder holds a federation already.
+    `hosts` are their addresses, each `host:port` for peers, with the next port for clients. Without them all are on
+    127.0.0.1: `ports` gives each a port for peers, then one for clients, and counts up from `base_port` by default.
+    `gateways` and `consents` go into the configuration of that seat. Missing coordinator and release keys are made;
+    a passphrase protects all keys that are made here. Raises ConfigError when the folder holds a federation already.
     """
     keys, genesis_path = folder / "keys", folder / "genesis.toml"
     if genesis_path.exists():
         raise ConfigError(f"{genesis_path}: a federation was founded here already; choose another folder")
-    ports = ports or range(base_port, base_port + 2 * validators)
-    if validators < 1 or len(ports) != 2 * validators:
-        raise ConfigError(f"{validators} validators need {2 * validators} ports, not {len(ports)}")
+    places = [_remote(host) for host in hosts] or _local(ports or range(base_port, base_port + 2 * validators))
+    if validators < 1 or len(places) != validators:
+        raise ConfigError(f"{validators} validators need as many hosts, or two ports each, not {hosts or ports}")
     folder.mkdir(parents=True, exist_ok=True)
     coordinator_key = coordinator_key or keys / "coordinator.pem"
     release_key = release_key or keys / "release.pem"
     seats = []
-    for seat in range(validators):
-        signer = PemSigner.generate(keys / f"validator-{seat}.pem")
-        peer, http = ports[2 * seat], ports[2 * seat + 1]
-        seats.append(Validator(f"hospital-{seat}", signer.public_key, f"127.0.0.1:{peer}", f"http://127.0.0.1:{http}"))
+    for seat, place in enumerate(places):
+        signer = PemSigner.generate(folder / f"validator-{seat}" / KEY_FILE, passphrase)
+        seats.append(Validator(f"hospital-{seat}", signer.public_key, place.peer, place.url))
     genesis = Genesis(
         federation,
         time.time_ns() // 1_000_000 if time_ms is None else time_ms,
         tuple(seats),
-        (_key(coordinator_key),),
-        (_key(release_key),),
+        (_key(coordinator_key, passphrase),),
+        (_key(release_key, passphrase),),
         policy or Policy(),
         test,
     )
     check_genesis(genesis, str(genesis_path))
     write_genesis(genesis_path, genesis)
     configs = []
-    for seat, validator in enumerate(seats):
-        path = folder / f"validator-{seat}.toml"
+    for seat, (validator, place) in enumerate(zip(seats, places, strict=True)):
+        path = folder / f"validator-{seat}" / VALIDATOR_FILE
         config = ValidatorConfig(
             name=validator.name,
-            key=f"keys/validator-{seat}.pem",
-            folder=f"validator-{seat}",
+            listen_peer=place.listen_peer,
+            listen_http=place.listen_http,
             tasks=tuple(tasks),
             gateways=tuple((gateways or {}).get(seat, ())),
             consents=tuple((consents or {}).get(seat, ())),
         )
         write_validator(path, config)
-        prepare_folder(folder / config.folder, genesis)
+        write_genesis(path.with_name(config.genesis), genesis)
+        prepare_folder(path.with_name(config.folder), genesis)
         configs.append(path)
     return Founded(genesis, genesis_path, tuple(configs), coordinator_key, release_key)
 
 
 def prepare_folder(folder: Path, genesis: Genesis) -> None:
     """A new validator's database and vote log, once in its life. Raises ConfigError when there are any."""
-    folder.mkdir(parents=True, exist_ok=True)
-    Store.create(folder / DATABASE_FILE, genesis)
+    make_folder(folder)
     VoteLog.create(folder / VOTES_FILE)
+    Store.create(folder / DATABASE_FILE, genesis)
 
 
-def _key(path: Path) -> bytes:
-    signer = PemSigner.load(path) if path.exists() else PemSigner.generate(path)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a validator is for others, and what it listens on where that differs."""
+
+    peer: str
+    url: str
+    listen_peer: str = ""
+    listen_http: str = ""
+
+
+def _local(ports: Sequence[int]) -> list[_Place]:
+    pairs = zip(ports[::2], ports[1::2], strict=False)
+    return [_Place(f"127.0.0.1:{peer}", f"https://127.0.0.1:{http}") for peer, http in pairs]
+
+
+def _remote(address: str) -> _Place:
+    """A machine may know itself by another address than others do: it listens on all that it has."""
+    host, port = split_address(address)
+    if port + 1 >= 1 << 16:
+        raise ConfigError(f"{address}: the next port is for clients, and there is none")
+    shown = f"[{host}]" if ":" in host else host
+    if is_loopback(host):
+        return _Place(f"{shown}:{port}", f"https://{shown}:{port + 1}")
+    everywhere = "[::]" if ":" in host else "0.0.0.0"  # noqa: S104  (members alone get through the handshake)
+    return _Place(f"{shown}:{port}", f"https://{shown}:{port + 1}", f"{everywhere}:{port}", f"{everywhere}:{port + 1}")
+
+
+def _key(path: Path, passphrase: bytes | None) -> bytes:
+    signer = open_key(path) if path.exists() else PemSigner.generate(path, passphrase)
     return signer.public_key

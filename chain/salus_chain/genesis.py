@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import tomli_w
 
@@ -203,6 +205,8 @@ def check_genesis(genesis: Genesis, where: str) -> None:
                 f"{where}: validators: {each.name!r}: a name has 1 to {MAX_NAME_BYTES} bytes,"
                 f" an address at most {MAX_ADDRESS_BYTES}"
             )
+        check_url(each.url, f"{where}: validators: {each.name}: url", plain=genesis.test)
+        split_address(each.peer)
     if not IDENTIFIER.fullmatch(genesis.federation):
         raise ConfigError(f"{where}: federation: {genesis.federation!r} is not a name of letters and digits")
     least = 1 if genesis.test else MIN_UPDATES
@@ -212,6 +216,35 @@ def check_genesis(genesis: Genesis, where: str) -> None:
         raise ConfigError(f"{where}: policy: 0 < min_duration_ms <= max_duration_ms is wanted")
     if policy.max_gateways < 1 or not 0 < policy.max_weight < 1 << 32 or genesis.time_ms < 0:
         raise ConfigError(f"{where}: policy: max_gateways and max_weight are positive, max_weight below 2^32")
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """`host:port` in two. Raises ConfigError."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise ConfigError(f"{address!r} is not host:port")
+    return host.strip("[]"), int(port)
+
+
+def check_url(url: str, where: str, *, plain: bool) -> None:
+    """Raises ConfigError unless it is https://host:port. With `plain`, http:// to this machine will do, for tests."""
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port is not None
+    except ValueError:
+        usable = False
+    if usable and parts.scheme == "http" and not (plain and is_loopback(parts.hostname or "")):
+        raise ConfigError(f"{where}: {url}: only a test federation, and only on this machine, goes without https://")
+    if not usable or parts.scheme not in ("https", "http"):
+        raise ConfigError(f"{where}: {url!r} is not https://host:port")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this host can only be this machine."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def key_from_hex(digits: str, path: Path, name: str) -> bytes:

@@ -63,17 +63,19 @@ class KeySigner:
 
 
 class PemSigner(KeySigner):
-    """Signs with an unencrypted PKCS#8 key file that only its owner may read."""
+    """Signs with a PKCS#8 key file that only its owner may read, encrypted or not."""
 
     @classmethod
-    def load(cls, path: Path) -> PemSigner:
-        """Raises ConfigError: no such file, not a P-256 private key, or readable by others."""
+    def load(cls, path: Path, passphrase: bytes | None = None) -> PemSigner:
+        """Raises ConfigError: no such file, wrong passphrase, not a P-256 private key, or readable by others."""
+        encrypted = is_encrypted(path)
+        if encrypted and not passphrase:
+            raise ConfigError(f"{path}: the key is protected by a passphrase, and none was given")
         try:
-            key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-        except FileNotFoundError:
-            raise ConfigError(f"{path}: no such key file; `salus chain init` writes one") from None
+            key = serialization.load_pem_private_key(path.read_bytes(), passphrase if encrypted else None)
         except (ValueError, TypeError) as error:
-            raise ConfigError(f"{path}: not an unencrypted PEM private key: {error}") from None
+            reason = "wrong passphrase" if encrypted else f"not a PEM private key: {error}"
+            raise ConfigError(f"{path}: {reason}") from None
         if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
             raise ConfigError(f"{path}: the key is not on the curve P-256")
         if path.stat().st_mode & 0o077:
@@ -81,11 +83,16 @@ class PemSigner(KeySigner):
         return cls(key)
 
     @classmethod
-    def generate(cls, path: Path) -> PemSigner:
-        """Make a key and write it with mode 0600. Raises ConfigError when the file exists."""
+    def generate(cls, path: Path, passphrase: bytes | None = None) -> PemSigner:
+        """Make a key and write it with mode 0600, encrypted when there is a passphrase (PBES2: PBKDF2, AES-256).
+
+        Raises ConfigError when the file exists.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption(),
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -97,6 +104,14 @@ class PemSigner(KeySigner):
             file.flush()
             os.fsync(file.fileno())
         return cls(key)
+
+
+def is_encrypted(path: Path) -> bool:
+    """Whether a key file needs a passphrase. Raises ConfigError when there is no such file."""
+    try:
+        return b"BEGIN ENCRYPTED PRIVATE KEY" in path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}: no such key file; `salus chain init` writes one") from None
 
 
 def public_key_of(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -30,7 +30,7 @@ from salus_chain.keys import KEY_BYTES, Signer, load_public_key, public_key_of
 
 FROM: Final = datetime(2000, 1, 1)
 FOREVER: Final = datetime(9999, 12, 31, 23, 59, 59)
-LEAF_NAME: Final = "salus tls"
+HOST: Final = "validator.salus"  # what every certificate says it is for, to clients that insist on a host's name
 _PEM: Final = serialization.Encoding.PEM
 _DER: Final = serialization.Encoding.DER
 
@@ -51,9 +51,13 @@ def credentials(signer: Signer) -> Credentials:
 
 def certificate(key: ec.EllipticCurvePrivateKey, tls_key: bytes) -> bytes:
     """A DER certificate for `tls_key`, issued by the member key `key`: what `Signer.certify` gives."""
-    builder = _builder(public_key_of(key), LEAF_NAME, tls_key, authority=False)
-    usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
-    return builder.add_extension(usages, critical=False).sign(key, hashes.SHA256()).public_bytes(_DER)
+    builder = _builder(public_key_of(key), HOST, tls_key, authority=False)
+    for extension in (
+        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
+        x509.SubjectAlternativeName([x509.DNSName(HOST)]),
+    ):
+        builder = builder.add_extension(extension, critical=False)
+    return builder.sign(key, hashes.SHA256()).public_bytes(_DER)
 
 
 @lru_cache(maxsize=1024)
@@ -84,14 +88,14 @@ def server_context(own: Credentials, members: Iterable[bytes] | None) -> ssl.SSL
     context = _context(ssl.PROTOCOL_TLS_SERVER, own)
     context.num_tickets = 0  # a resumed session would outlive a membership
     if members is not None:
-        _trust(context, members)
+        trust(context, members)
     return context
 
 
 def client_context(members: Iterable[bytes], own: Credentials | None = None) -> ssl.SSLContext:
     """For whoever connects to one of `members`; peers show themselves by `own`."""
     context = _context(ssl.PROTOCOL_TLS_CLIENT, own)
-    _trust(context, members)
+    trust(context, members)
     return context
 
 
@@ -104,7 +108,8 @@ def _context(protocol: int, own: Credentials | None) -> ssl.SSLContext:
     return context
 
 
-def _trust(context: ssl.SSLContext, members: Iterable[bytes]) -> None:
+def trust(context: ssl.SSLContext, members: Iterable[bytes]) -> None:
+    """Trust these members too, and nobody whom the context does not know already."""
     context.verify_mode = ssl.CERT_REQUIRED
     anchors = b"".join(map(anchor, members))
     if anchors:

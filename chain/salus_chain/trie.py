@@ -108,6 +108,10 @@ def _update(node: Node, rows: list[Row], depth: int) -> Node:
     if not rows:
         return node
     if isinstance(node, Branch):
+        if len(rows) == 1:  # as below, sooner: most of the way there is one row left
+            if _bit(rows[0][0], depth):
+                return _join(node.left, _update(node.right, rows, depth + 1))
+            return _join(_update(node.left, rows, depth + 1), node.right)
         at = _split(rows, depth)
         return _join(_update(node.left, rows[:at], depth + 1), _update(node.right, rows[at:], depth + 1))
     if node is not None and all(row[0] != node.key for row in rows):
@@ -129,10 +133,11 @@ def _split(rows: Sequence[Row] | Sequence[tuple[bytes, bytes]], depth: int) -> i
 
 
 def _join(left: Node, right: Node) -> Node:
-    if left is None and not isinstance(right, Branch):
-        return right
-    if right is None and not isinstance(left, Branch):
-        return left
+    if left is not None and right is not None:
+        return Branch(sha256(b"\1" + left.digest + right.digest).digest(), left, right)
+    only = right if left is None else left
+    if not isinstance(only, Branch):
+        return only
     return Branch(sha256(b"\1" + root(left) + root(right)).digest(), left, right)
 
 

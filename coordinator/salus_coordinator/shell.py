@@ -17,7 +17,8 @@ from salus_chain.client import ChainClient, open_round_tx
 from salus_chain.errors import Rejected, Unreachable
 from salus_chain.fixed import Int32s
 from salus_chain.genesis import read_genesis
-from salus_chain.keys import PemSigner, Signer
+from salus_chain.keys import Signer
+from salus_chain.passphrases import open_key
 from salus_chain.rules.transactions import OpenRound
 from salus_chain.updates import model_digest
 from salus_coordinator.campaign import (
@@ -78,8 +79,8 @@ def run(path: Path, watch: bool) -> None:
             campaign = Campaign(
                 client,
                 config,
-                PemSigner.load(beside(path, config.key)),
-                PemSigner.load(beside(path, config.release_key)),
+                open_key(beside(path, config.key)),
+                open_key(beside(path, config.release_key)),
                 package,
                 Builder(config.builder),
                 Progress(beside(path, config.progress)),

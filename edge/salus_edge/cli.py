@@ -65,7 +65,7 @@ def check(config: Config) -> None:
 
     Example: salus gateway check gateway-0.toml
     """
-    from salus_chain.keys import PemSigner
+    from salus_chain.passphrases import open_key
     from salus_edge.config import read_settings
     from salus_edge.link.url import read_url
     from salus_edge.training.program import TrainingProgram
@@ -74,7 +74,7 @@ def check(config: Config) -> None:
         settings = read_settings(config)
         package = settings.package
         program = TrainingProgram(package.program, package.layout, package.task.batch)
-        key, broker = PemSigner.load(settings.key).public_key.hex(), read_url(settings.mqtt_url)
+        key, broker = open_key(settings.key).public_key.hex(), read_url(settings.mqtt_url)
     typer.echo(f"gateway {settings.gateway}, key {key}")
     typer.echo(f"federation {settings.genesis.federation}, {len(settings.validators)} validators; broker {broker}")
     typer.echo(f"task {package.task.name}: {package.layout.size} weights, {program.features_per_window} features")

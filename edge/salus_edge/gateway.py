@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from salus_chain.client import ChainClient
-from salus_chain.keys import PemSigner
+from salus_chain.passphrases import open_key
 from salus_edge import bases, relay
 from salus_edge.calibration import command_for
 from salus_edge.config import Patient, Settings
@@ -75,7 +75,7 @@ class Gateway:
         if late:
             log.info("caught_up", windows=late)
         client = ChainClient(self.settings.genesis, self.settings.validators)
-        signer = PemSigner.load(self.settings.key)
+        signer = open_key(self.settings.key)
         async with client, asyncio.TaskGroup() as group:
             participant = Participant(client, signer, self.learner)
             refits = Refits(self.learner, participant.idle, self.predictor.forget)

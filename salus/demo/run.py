@@ -52,7 +52,7 @@ def _bring_up(prepared: Prepared, options: Options, processes: Processes, stages
             broker = start_broker(processes, space.folder / "broker", prepared.broker_port)
             stages.say(f"broker: {broker.kind} at {broker.url}")
         for hospital in roles.hospitals:
-            processes.start(hospital, salus_command("chain", "run", str(space.config(hospital))))
+            processes.start(hospital, salus_command("chain", "run", str(space.folder / hospital)))
         ports = [int(validator.url.rsplit(":", 1)[1]) for validator in prepared.genesis.validators]
         processes.wait_until(lambda: all(map(listening, ports)), "validators", START_TIMEOUT_S)
     with stages.stage("model: pre-train the base, quantise, compile the training program"):

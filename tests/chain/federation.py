@@ -239,7 +239,7 @@ def seat_row(number: int) -> Validator:
         f"hospital-{number}",
         signer(1 + number).public_key,
         f"127.0.0.1:{7000 + number}",
-        f"http://127.0.0.1:{8000 + number}",
+        f"https://127.0.0.1:{8000 + number}",
     )
 
 

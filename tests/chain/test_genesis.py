@@ -10,6 +10,7 @@ from salus_chain.genesis import Genesis, check_genesis, faults, quorum, read_gen
 from tests.chain.federation import federation, signer
 
 GENESIS = federation().genesis
+SEAT = GENESIS.validators[0]
 
 
 def test_the_file_gives_the_same_chain_id_back(tmp_path: Path) -> None:
@@ -56,6 +57,12 @@ def test_the_order_of_seats_is_part_of_the_set() -> None:
         ({"validators": ()}, "validators"),
         ({"validators": GENESIS.validators[:1] * 2}, "validators"),
         ({"federation": "0x!"}, "federation"),
+        ({"validators": (replace(SEAT, url="http://127.0.0.1:1"),)}, "only a test federation"),
+        ({"validators": (replace(SEAT, url="http://a.example:1"),), "test": True}, "only on this machine"),
+        ({"validators": (replace(SEAT, url="https://a.example"),)}, "is not https://host:port"),
+        ({"validators": (replace(SEAT, url="ftp://a.example:1"),)}, "is not https://host:port"),
+        ({"validators": (replace(SEAT, url="https://a.example:x"),)}, "is not https://host:port"),
+        ({"validators": (replace(SEAT, peer="a.example"),)}, "is not host:port"),
     ],
 )
 def test_a_federation_that_cannot_work_is_refused(change: dict[str, object], message: str) -> None:
@@ -77,3 +84,8 @@ def test_an_unknown_key_and_a_bad_public_key_are_named(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace(signer(101).public_key.hex(), "zz"))
     with pytest.raises(ConfigError, match="coordinators"):
         read_genesis(path)
+
+
+def test_a_test_federation_may_go_without_tls_on_this_machine() -> None:
+    plain = replace(federation(test=True).genesis, validators=(replace(SEAT, url="http://127.0.0.1:1"),))
+    check_genesis(plain, "here")

@@ -5,7 +5,7 @@ import sys
 
 import salus_chain
 
-LIBRARIES = "numpy, asyncio, sqlite3, structlog, cbor2, msgspec, cryptography.hazmat.primitives.asymmetric.ec"
+LIBRARIES = "numpy, asyncio, sqlite3, structlog, cbor2, msgspec, immutables, cryptography.x509"
 
 
 def test_the_public_names_are_exactly_these() -> None:
@@ -20,10 +20,10 @@ def test_the_public_names_are_exactly_these() -> None:
         assert "nothing" in str(error)
 
 
-def test_a_validators_code_takes_little_longer_to_import_than_its_libraries() -> None:
+def test_a_validators_code_takes_no_more_than_two_times_its_libraries_on_top_to_import() -> None:
     """Processor time, best of three; a ratio, since machines differ more than the code does."""
     ours, libraries = (min(import_s(what) for _ in range(3)) for what in ("salus_chain.node.process", LIBRARIES))
-    assert ours < 2 * libraries
+    assert ours < 3 * libraries
 
 
 def import_s(modules: str) -> float:

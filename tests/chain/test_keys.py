@@ -77,7 +77,7 @@ def test_a_wrong_key_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such key file"):
         PemSigner.load(path)
     path.write_text("not a key")
-    with pytest.raises(ConfigError, match=r"key\.pem: not an unencrypted PEM"):
+    with pytest.raises(ConfigError, match=r"key\.pem: not a PEM private key"):
         PemSigner.load(path)
     other = ec.generate_private_key(ec.SECP384R1())
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8

@@ -118,7 +118,7 @@ async def approve(federation: Federation, client: ChainClient) -> None:
 
 
 async def open_round(
-    federation: Federation, client: ChainClient, task: str, number: int, algorithm: str, open_s: float = 3.0
+    federation: Federation, client: ChainClient, task: str, number: int, algorithm: str, open_s: float = 6.0
 ) -> None:
     package = federation.settings.package
     groups = ("trunk",) if algorithm == "fedrep" else ("trunk", "head")

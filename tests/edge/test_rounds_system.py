@@ -161,7 +161,7 @@ async def ward(tmp_path: Path, package_folder: Path) -> AsyncIterator[Ward]:
         except MissingToolError as error:
             pytest.skip(str(error))
         for path in founded.validators:
-            processes.start(path.stem, [sys.executable, "-m", "salus_chain", "run", str(path)])
+            processes.start(path.parent.name, [sys.executable, "-m", "salus_chain", "run", str(path)])
         processes.wait_until(lambda: all(map(listening, ports)), "validators", 30)
         with Wearable(settings, 0, broker_port) as wearable:
             async with ChainClient(founded.genesis) as client:

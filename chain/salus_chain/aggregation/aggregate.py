@@ -15,11 +15,10 @@ from salus_chain.aggregation.contribution import contributions
 from salus_chain.aggregation.exact import Int64s, norm
 from salus_chain.aggregation.registry import RULES, check_rule, counted
 from salus_chain.aggregation.report import Report, Row
-from salus_chain.aggregation.rule import NO_SCORE, AggregationRule, Combined, Updates
+from salus_chain.aggregation.rule import MAX_WEIGHT_SUM, NO_SCORE, AggregationRule, Combined, Updates
 from salus_chain.errors import Rejected
 from salus_chain.fixed import Int32s
 
-MAX_WEIGHT_SUM: Final = (1 << 32) - 1  # weights below this keep every sum of products inside int64
 MAX_SCORE: Final = 1_000
 LARGEST: Final = (1 << 31) - 1  # |w| < 128 on the 2^-24 grid
 

@@ -52,26 +52,28 @@ def cosine_per_mille(left: Int64s, right: Int64s) -> int:
 
 
 def divide(numerators: Int64s, denominator: int) -> Int64s:
-    """Elementwise quotient, rounded half to even; the denominator is positive and below 2^62."""
-    return divide_limbs((numerators,), denominator)
+    """Elementwise quotient, rounded half to even; positive denominators, |numerator| + denominator < 2^63.
+
+    Adding half the denominator makes the floor round half up; where an even one then divides without rest, it
+    was a half, and goes back from an odd quotient to the even one below.
+    """
+    raised = numerators + denominator // 2
+    quotient: Int64s = raised // denominator
+    if denominator % 2 == 0:
+        quotient -= (raised == quotient * denominator) & (quotient & 1 == 1)
+    return quotient
 
 
 def divide_limbs(totals: Limbs, denominator: int) -> Int64s:
-    """Elementwise quotient of numerators in limbs, rounded half to even.
+    """Elementwise quotient of numerators in one limb or two, rounded half to even; it must fit int64.
 
-    Long division: with limbs up to 2^58 and a denominator below 2^42, `rest << 16` plus a limb stays below
-    2^60. The quotient must fit int64.
+    Long division: with limbs up to 2^58 and a denominator below 2^42, all stays below 2^60.
     """
-    quotient, rest = np.zeros_like(totals[0]), np.zeros_like(totals[0])
-    for limb in totals:
-        carried = (rest << LIMB_BITS) + limb
-        digit = carried // denominator
-        rest = carried - digit * denominator
-        quotient = (quotient << LIMB_BITS) + digit
-    twice = 2 * rest
-    up = (twice > denominator) | ((twice == denominator) & (quotient & 1 == 1))
-    rounded: Int64s = quotient + up
-    return rounded
+    if len(totals) == 1:
+        return divide(totals[0], denominator)
+    high, low = totals
+    digit = high // denominator
+    return (digit << LIMB_BITS) + divide((high - digit * denominator << LIMB_BITS) + low, denominator)
 
 
 def weighted_limbs(row: Int32s, weight: int, limbs: int) -> Limbs:

@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from salus_chain.aggregation.distances import Integers, squared_distances
+from salus_chain.aggregation.distances import Distances, Integers, squared_distances
 from salus_chain.aggregation.exact import Int64s, divide
 from salus_chain.aggregation.rule import KEPT, AggregationRule, Combined, Method, Outcome, Parameter, Updates, Verdict
 from salus_chain.fixed import Int32s
@@ -30,7 +30,7 @@ class Krum:
 
     rule: AggregationRule
     values: Int32s
-    distances: Integers
+    distances: Distances
     scores: Integers
     farthest: Integers
     chosen: tuple[int, ...]
@@ -45,7 +45,7 @@ class Krum:
         count = selected(self.rule, len(self.values) - 1)
         if not count:
             return np.zeros_like(self.total)
-        scores = self.scores - np.minimum(self.distances[row], self.farthest)
+        scores = self.scores - np.minimum(self.distances.row(row), self.farthest)
         chosen = [other for other in _ranking(scores) if other != row][:count]
         total = self.total.copy()
         for gone in set(self.chosen) - set(chosen):
@@ -68,12 +68,11 @@ def combine(rule: AggregationRule, updates: Updates) -> Combined:
 
 def _krum(rule: AggregationRule, updates: Updates) -> Krum:
     neighbours = len(updates.values) - rule.byzantine - 2
-    distances = squared_distances(updates.values, max(updates.norms))
-    closest = np.partition(distances, neighbours, axis=1)[:, : neighbours + 1]  # and the row itself, at distance 0
-    scores = closest.sum(axis=1)
+    distances = squared_distances(updates.values, updates.norms)
+    scores, farthest = distances.closest(neighbours + 1)  # with the row itself, at distance 0
     chosen = _ranking(scores)[: selected(rule, len(updates.values))]
     total = updates.values[chosen].sum(axis=0, dtype=np.int64)
-    return Krum(rule, updates.values, distances, scores, closest[:, -1].copy(), tuple(chosen), total)
+    return Krum(rule, updates.values, distances, scores, farthest, tuple(chosen), total)
 
 
 def _ranking(scores: Integers) -> list[int]:

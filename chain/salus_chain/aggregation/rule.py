@@ -12,6 +12,7 @@ from salus_chain.codec import Value, fields, identifier, integer
 from salus_chain.fixed import Int32s
 
 MAX_NORM_BOUND: Final = (1 << 31) - 1
+MAX_WEIGHT_SUM: Final = (1 << 32) - 1  # weights that sum to no more keep every sum of products inside int64
 NO_SCORE: Final = -1
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -18,10 +20,12 @@ from salus_chain.client import ChainClient
 from salus_chain.errors import ChainError, Unreachable
 from salus_chain.founding import Founded, init_chain
 from salus_chain.genesis import Policy
-from salus_chain.node.validator import GatewaySeat
+from salus_chain.node.validator import ConsentSeat, GatewaySeat
 
-START_TIMEOUT_S: Final = 30.0
+START_TIMEOUT_S: Final = 120.0
 STOP_TIMEOUT_S: Final = 5.0
+LOWEST_PORT: Final = 16_384
+EPHEMERAL_PORT: Final = 32_768  # the first that Linux gives to outgoing connections; others begin later
 
 
 class LocalNetwork:
@@ -33,7 +37,9 @@ class LocalNetwork:
         validators: int = 4,
         *,
         policy: Policy | None = None,
+        tasks: Sequence[str] = ("*",),
         gateways: Mapping[int, Sequence[GatewaySeat]] | None = None,
+        consents: Mapping[int, Sequence[ConsentSeat]] | None = None,
         test: bool = False,
     ) -> None:
         self.folder = folder
@@ -42,7 +48,9 @@ class LocalNetwork:
             validators=validators,
             ports=free_ports(2 * validators),
             policy=policy,
+            tasks=tasks,
             gateways=gateways,
+            consents=consents,
             test=test,
         )
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
@@ -119,12 +127,14 @@ async def _has(client: ChainClient, height: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on now, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Ports of 127.0.0.1 that nobody listens on now, all different.
+
+    They are below those that systems give to outgoing connections: a validator that is down finds its port free when
+    it comes back.
+    """
+    ports: set[int] = set()
+    while len(ports) < count:
+        port = LOWEST_PORT + secrets.randbelow(EPHEMERAL_PORT - LOWEST_PORT)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            ports.add(port)
+    return list(ports)

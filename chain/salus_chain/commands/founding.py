@@ -10,8 +10,18 @@ import typer
 
 def init(
     folder: Annotated[Path, typer.Argument(help="A folder to make; it must hold no federation yet.")],
-    validators: Annotated[int, typer.Option(min=1, max=100, help="How many hospitals.")] = 4,
-    base_port: Annotated[int, typer.Option(help="First of two ports for each validator.")] = 7600,
+    validators: Annotated[
+        int | None, typer.Option(min=1, max=100, help="How many hospitals; 4, or one for each --host.")
+    ] = None,
+    host: Annotated[
+        list[str] | None,
+        typer.Option(help="host:port of a validator, for its peers; its clients use the next port. Once for each."),
+    ] = None,
+    base_port: Annotated[int, typer.Option(help="Without hosts: first of two ports for each validator.")] = 7600,
+    passphrase_file: Annotated[
+        Path | None, typer.Option(help="Protect the keys by the passphrase in this file's first line.")
+    ] = None,
+    passphrase: Annotated[bool, typer.Option("--passphrase", help="Ask for a passphrase to protect the keys.")] = False,
     federation: Annotated[str, typer.Option(help="The federation's name.")] = "salus",
     coordinator: Annotated[
         Path | None, typer.Option(help="The coordinator's key (PEM); made if it does not exist.")
@@ -20,16 +30,23 @@ def init(
     task: Annotated[list[str] | None, typer.Option(help="Task or pattern that hospitals take part in.")] = None,
     test: Annotated[bool, typer.Option("--test", help="A test federation: rounds of one update are allowed.")] = False,
 ) -> None:
-    """Make keys, genesis.toml and one validator-N.toml with its folder for each hospital.
+    """Make keys, genesis.toml, and for each hospital a folder validator-N, ready to copy to its machine.
 
     Example: salus chain init federation --validators 4 --base-port 7600
+
+    Example: salus chain init federation --host a.example:7600 --host b.example:7600 --host c.example:7600 --passphrase
     """
     from salus_chain.founding import init_chain
     from salus_chain.genesis import Policy, faults
+    from salus_chain.passphrases import read_passphrase
 
+    count = validators or len(host or ()) or 4
+    secret = _ask() if passphrase else read_passphrase(passphrase_file) if passphrase_file else None
     founded = init_chain(
         folder,
-        validators=validators,
+        validators=count,
+        hosts=tuple(host or ()),
+        passphrase=secret,
         federation=federation,
         base_port=base_port,
         policy=Policy(min_updates=1) if test else Policy(),
@@ -39,6 +56,11 @@ def init(
         test=test,
     )
     typer.echo(f"chain {founded.genesis.chain_id.hex()}")
-    typer.echo(f"{validators} validators, of which {faults(validators)} may fail or lie")
+    typer.echo(f"{count} validators, of which {faults(count)} may fail or lie")
     for path in founded.validators:
-        typer.echo(f"salus chain run {path}")
+        typer.echo(f"salus chain run {path.parent}")
+
+
+def _ask() -> bytes:
+    answer: str = typer.prompt("Passphrase of the keys", hide_input=True, confirmation_prompt=True)
+    return answer.encode()

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
+import shutil
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
-from salus_chain.durable import write_durably
+from salus_chain.durable import make_folder, stopped, write_durably
+from salus_chain.errors import DiskFull
+
+RESERVE_BYTES: Final = 64 << 20  # left free for blocks and votes, which must never fail for the sake of an update
 
 
 class Blobs(Protocol):
     """A content-addressed store."""
 
     def put(self, data: bytes) -> bytes:
-        """Store durably; the digest."""
+        """Store durably; the digest. Raises DiskFull, and then nothing is stored, or Stopped."""
 
     def get(self, digest: bytes) -> bytes | None:
         """The bytes, or None when they are not here or no longer what their name says."""
 
     def has(self, digest: bytes) -> bool:
         """Whether they are here, by name."""
+
+    def erase(self, digest: bytes) -> None:
+        """Delete them, if they are here."""
 
     def size_bytes(self) -> int:
         """Of all that is stored; takes a look at each."""
@@ -29,25 +36,34 @@ class Blobs(Protocol):
 class FolderBlobs:
     """One file for each, fsync'd with its folder before a receipt is given."""
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, folder: Path, reserve_bytes: int = RESERVE_BYTES) -> None:
+        make_folder(folder)
         self._folder = folder
+        self._reserve_bytes = reserve_bytes
 
     def put(self, data: bytes) -> bytes:
         digest = sha256(data).digest()
         if self.get(digest) is None:
+            if shutil.disk_usage(self._folder).free < self._reserve_bytes + len(data):
+                raise DiskFull(f"{self._folder}: less than {self._reserve_bytes >> 20} MiB are free; free space")
             write_durably(self._folder / digest.hex(), data)
         return digest
 
     def get(self, digest: bytes) -> bytes | None:
         try:
             data = (self._folder / digest.hex()).read_bytes()
-        except FileNotFoundError:
+        except OSError:  # gone, or its sectors cannot be read: others have it too
             return None
         return data if sha256(data).digest() == digest else None
 
     def has(self, digest: bytes) -> bool:
         return (self._folder / digest.hex()).exists()
+
+    def erase(self, digest: bytes) -> None:
+        try:
+            (self._folder / digest.hex()).unlink(missing_ok=True)
+        except OSError as error:
+            raise stopped(self._folder, error) from error
 
     def size_bytes(self) -> int:
         with os.scandir(self._folder) as files:
@@ -77,6 +93,10 @@ class UrlBlobs:
 
     def has(self, digest: bytes) -> bool:
         return bool(self._files.exists(self._name(digest)))
+
+    def erase(self, digest: bytes) -> None:
+        if self.has(digest):
+            self._files.rm_file(self._name(digest))
 
     def size_bytes(self) -> int:
         return int(self._files.du(self._root))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -14,12 +15,13 @@ import structlog
 from salus_chain.aggregation.report import Report
 from salus_chain.candidates import Candidate, ModelCandidate, ReleaseCandidate
 from salus_chain.codec import encode
-from salus_chain.errors import DecodeError, Rejected
+from salus_chain.errors import DecodeError, DiskFull, Rejected
 from salus_chain.genesis import quorum
 from salus_chain.node import approvals, settler, wire
 from salus_chain.node.blobs import Blobs
 from salus_chain.node.fetch import Fetcher
 from salus_chain.node.ledger import Ledger
+from salus_chain.reports import RoundReport, decode_report, encode_report
 from salus_chain.rules.rounds import check_update
 from salus_chain.rules.state import Round, RoundStatus, State
 from salus_chain.rules.transactions import (
@@ -34,10 +36,11 @@ from salus_chain.rules.transactions import (
     sign_receipt,
     statement_bytes,
 )
-from salus_chain.updates import UpdateDigest, decode_model, decode_update, update_digest, verify_upload
+from salus_chain.updates import UpdateDigest, UpdateHeader, decode_model, decode_update, update_digest, verify_upload
 from salus_chain.views import Approval
 
 RETRY_S: Final = 0.5
+DISK_FULL: Final = "this validator has no room left; ask another, and this one once its operator has freed space"
 UPDATE_SLACK_BYTES: Final = 1_024  # an update's header and framing
 
 log = structlog.get_logger()
@@ -89,16 +92,24 @@ class Clerk:
             except (DecodeError, Rejected) as error:
                 log.error("round cannot be settled", task=key[0], round=key[1], reason=str(error))
                 return
-            if outcome is None or stated is None:
+            if outcome is None or stated is None or not await self._kept(outcome.model):
                 await asyncio.sleep(RETRY_S)
                 continue
-            await asyncio.to_thread(self._blobs.put, outcome.model)
             self._own[key] = stated
             clipped = [row.gateway for row in outcome.report.rows if row.clipped]
             log.info("recomputed", task=key[0], round=key[1], updates=len(outcome.report.rows), clipped=clipped)
             self.stated(stated)
             self.remind()
+            await self._keep_report(each, outcome.settle)
             return
+
+    async def _kept(self, model: bytes) -> bool:
+        """Whether there was room: who signs a settlement can serve the new model."""
+        try:
+            await self._keep(model)
+        except Rejected:
+            return False
+        return True
 
     def remind(self) -> None:
         """Send own signatures on rounds that are not settled yet."""
@@ -134,7 +145,8 @@ class Clerk:
     async def take_update(self, data: bytes, signature: bytes) -> Receipt:
         """Store a gateway's update of the open round and give a receipt.
 
-        Raises DecodeError, or Rejected as `check_update`, `too_large`, `bad_signature`, `already_uploaded`.
+        Raises DecodeError, or Rejected as `check_update`, `too_large`, `bad_signature`, `already_uploaded`,
+        `disk_full`.
         """
         state, digest = self._ledger.state, update_digest(data)
         header, _ = decode_update(data)
@@ -143,15 +155,33 @@ class Clerk:
             raise Rejected("too_large", f"gateway {gateway.id}: {len(data)} bytes for {each.d} numbers")
         if not verify_upload(gateway.public_key, signature, digest):
             raise Rejected("bad_signature", f"gateway {gateway.id} did not sign this upload")
-        before = self._ledger.store.upload(header.task, header.round, gateway.id)
-        if before not in (None, digest):
+        self._require_same(header, digest)
+        await self._keep(data)
+        self._remember(header, digest)
+        return sign_receipt(self._ledger.identity.signer, header, digest)
+
+    async def _keep(self, data: bytes) -> None:
+        """Store bytes durably. Raises Rejected `disk_full`, and then nothing is stored."""
+        try:
+            await asyncio.to_thread(self._blobs.put, data)
+        except DiskFull as error:
+            log.error("disk full", reason=str(error))
+            raise Rejected("disk_full", DISK_FULL) from None
+
+    def _remember(self, header: UpdateHeader, digest: UpdateDigest) -> None:
+        """Whose update is stored now; of two that came at once, the first stays the only one."""
+        try:
+            self._ledger.store.add_upload(header.task, header.round, header.gateway, digest)
+        except DiskFull:
+            raise Rejected("disk_full", DISK_FULL) from None
+        self._require_same(header, digest)
+
+    def _require_same(self, header: UpdateHeader, digest: UpdateDigest) -> None:
+        if self._ledger.store.upload(header.task, header.round, header.gateway) not in (None, digest):
             raise Rejected(
                 "already_uploaded",
-                f"gateway {gateway.id}: another update of round {header.round} is here already",
+                f"gateway {header.gateway}: another update of round {header.round} is here already",
             )
-        self._ledger.store.add_upload(header.task, header.round, gateway.id, digest)
-        await asyncio.to_thread(self._blobs.put, data)
-        return sign_receipt(self._ledger.identity.signer, header, digest)
 
     async def approve(self, candidate: Candidate) -> Approval:
         """Examine a candidate, keep its bytes, and sign the statement that a quorum may make of it."""
@@ -161,7 +191,7 @@ class Clerk:
             )
         else:
             statement = await self._examine(candidate)
-        await asyncio.to_thread(self._blobs.put, candidate.blob)
+        await self._keep(candidate.blob)
         stated = self._sign(statement)
         log.info("approved", kind=KINDS[type(statement)].name.lower(), task=statement.task)
         body = encode(statement.value())
@@ -187,13 +217,29 @@ class Clerk:
         others = [each.url for each in members if each.public_key != own]
         data = await self._fetcher.get(digest, urls or others)
         if data is not None:
-            await asyncio.to_thread(self._blobs.put, data)
+            with suppress(Rejected):  # it serves once, also when there is no room to keep it
+                await self._keep(data)
         return data
 
     async def report(self, each: Round) -> Report | None:
-        """What became of each update of a round, and what it contributed; None while bytes are missing."""
+        """What became of each update of a round, and what it contributed.
+
+        As it was kept when this validator recomputed the round, else made from the updates; None while bytes are
+        missing.
+        """
+        digest = self._ledger.store.report(each.open.task, each.open.round)
+        kept = None if digest is None else await asyncio.to_thread(self._blobs.get, digest)
+        if kept is not None:
+            return decode_report(kept).report
         updates = await self._updates(each)
         return await asyncio.to_thread(settler.explained, each, updates) if updates else None
+
+    async def _keep_report(self, each: Round, settle: Settle) -> None:
+        """Nobody waits for it, and it outlives the updates."""
+        made = await self.report(each)
+        if made is not None:
+            digest = await asyncio.to_thread(self._blobs.put, encode_report(RoundReport(settle, made)))
+            self._ledger.store.add_report(each.open.task, each.open.round, digest)
 
     async def _recompute(self, each: Round) -> settler.Recomputed | None:
         """None while bytes are missing that no validator gives."""

@@ -14,14 +14,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from salus_chain.durable import sync_folder
-from salus_chain.errors import ConfigError, Damaged, Stopped
+from salus_chain.durable import stopped, sync_folder
+from salus_chain.errors import ConfigError, Damaged, DiskFull, Stopped
 
 Values: TypeAlias = tuple[int | str | bytes, ...]
 Row: TypeAlias = tuple[Any, ...]  # its types are the query's
 
 APPLICATION_ID: Final = 0x53414C55  # "SALU"
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 SCHEMA: Final = """
 CREATE TABLE meta (id INTEGER PRIMARY KEY CHECK (id = 1), chain_id BLOB NOT NULL, clean INTEGER NOT NULL);
 CREATE TABLE blocks (height INTEGER PRIMARY KEY, block BLOB NOT NULL, certificate BLOB NOT NULL,
@@ -37,9 +37,11 @@ CREATE TABLE snapshot (id INTEGER PRIMARY KEY CHECK (id = 1), state BLOB NOT NUL
 CREATE TABLE uploads (task TEXT, number INTEGER, gateway TEXT, digest BLOB NOT NULL,
     PRIMARY KEY (task, number, gateway)) WITHOUT ROWID;
 CREATE INDEX uploads_by_digest ON uploads (digest);
+CREATE TABLE reports (task TEXT, number INTEGER, digest BLOB NOT NULL, PRIMARY KEY (task, number)) WITHOUT ROWID;
 CREATE TABLE erased (digest BLOB PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 """
 CHECK_BYTES: Final = 256 << 20  # a larger file is checked by `salus chain repair` only: that takes a while
+CHECKPOINT_PAGES: Final = 1_000  # of the -wal file, then copied into the database; 4 KiB each
 FULL_BYTES: Final = 1 << 20  # a disk with less free is full
 REPAIR: Final = "run `salus chain repair` with this validator's configuration"
 SAID: Final = {
@@ -73,14 +75,19 @@ class Database:
             leftover.unlink(missing_ok=True)
         with _in_words(path):
             connection = _connect(part)
-            connection.executescript(SCHEMA)
+            connection.executescript(f"BEGIN; {SCHEMA}")
             connection.execute("INSERT INTO meta VALUES (1, ?, 1)", (chain_id,))
             connection.execute("INSERT INTO sets VALUES (1, ?)", (validators,))
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute("COMMIT")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # `close` would not tell of a full disk
             connection.close()
-        part.replace(path)
-        sync_folder(path.parent)
+        try:
+            part.replace(path)
+            sync_folder(path.parent)
+        except OSError as error:
+            raise stopped(path, error) from error
 
     @classmethod
     def open(cls, path: Path, chain_id: bytes) -> Database:
@@ -128,13 +135,15 @@ class Database:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One durable transaction, all or nothing.
 
-        Raises Stopped when the disk is full or fails; from then on nothing is written.
+        Raises DiskFull, and then nothing was written, or Stopped when the disk fails: nothing is written any more.
         """
         if self._failed is not None:
             raise self._failed
         try:
             with _in_words(self.path), self._transaction():
                 yield self._connection
+        except DiskFull:
+            raise
         except Stopped as error:
             self._failed = error
             raise
@@ -155,6 +164,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     connection.execute("PRAGMA journal_size_limit = 16777216")
     return connection
 
@@ -201,4 +211,5 @@ def _in_words(path: Path) -> Iterator[None]:
             code = sqlite3.SQLITE_FULL
         if code not in SAID:
             raise
-        raise Stopped(where + SAID[code].format(error)) from error
+        kind = DiskFull if code == sqlite3.SQLITE_FULL else Stopped
+        raise kind(where + SAID[code].format(error)) from error

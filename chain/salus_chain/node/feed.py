@@ -12,7 +12,7 @@ from salus_chain.inspection import (
 )
 from salus_chain.node.store import Store
 from salus_chain.rules.blocks import Block
-from salus_chain.rules.state import RoundStatus, State
+from salus_chain.rules.state import State
 from salus_chain.rules.transactions import (
     ApproveRelease,
     Evidence,
@@ -103,8 +103,9 @@ class Feed:
             each = self._store.round(task, number)
             if each is None:
                 continue
-            closed = due_ms == each.open.deadline_ms and each.reason != "too_few_updates"
-            if closed:
-                yield {"task": task, "round": number, "what": "closed", "commits": len(each.commits)}
-            elif each.status is RoundStatus.EXPIRED:
-                yield {"task": task, "round": number, "what": "expired", "reason": each.reason}
+            what: dict[str, Any] = {"task": task, "round": number}
+            at_close = due_ms == each.open.deadline_ms
+            if at_close and each.reason != "too_few_updates":
+                yield what | {"what": "closed", "commits": len(each.commits)}
+            elif at_close or each.reason == "not_settled":
+                yield what | {"what": "expired", "reason": each.reason}

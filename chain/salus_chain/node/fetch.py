@@ -10,6 +10,7 @@ import httpx
 
 from salus_chain.keys import Signer
 from salus_chain.signing import fetch_headers
+from salus_chain.tls import client_context
 
 FETCH_TIMEOUT_S: Final = 10.0
 
@@ -20,7 +21,20 @@ class Fetcher:
     def __init__(self, chain_id: bytes, signer: Signer) -> None:
         self._chain_id = chain_id
         self._signer = signer
-        self._http = httpx.AsyncClient(timeout=FETCH_TIMEOUT_S, trust_env=False)
+        self._members: frozenset[bytes] = frozenset()
+        self._http = self._client()
+        self._former: list[httpx.AsyncClient] = []  # of other memberships; what they are about ends with them
+
+    def trust(self, members: Iterable[bytes]) -> None:
+        """From now on, take bytes from these validators alone, by their keys."""
+        keys = frozenset(members)
+        if keys != self._members:
+            self._members = keys
+            self._former.append(self._http)
+            self._http = self._client()
+
+    def _client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(timeout=FETCH_TIMEOUT_S, trust_env=False, verify=client_context(self._members))
 
     async def get(self, digest: bytes, urls: Iterable[str]) -> bytes | None:
         """The bytes from the first that has them; None when none has."""
@@ -35,4 +49,5 @@ class Fetcher:
         return None
 
     async def close(self) -> None:
-        await self._http.aclose()
+        for client in (*self._former, self._http):
+            await client.aclose()

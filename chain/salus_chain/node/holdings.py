@@ -12,7 +12,6 @@ from typing import Final
 from salus_chain.errors import Damaged
 from salus_chain.genesis import Genesis
 from salus_chain.node.database import REPAIR
-from salus_chain.node.records import NEW_KEY
 from salus_chain.node.store import Store
 from salus_chain.node.votes import VoteLog
 
@@ -32,7 +31,7 @@ def open_holdings(folder: Path, genesis: Genesis, key: bytes) -> tuple[Store, Vo
         votes.close()
         raise
     try:
-        require_recent_votes(folder, store, votes, key)
+        require_recent_votes(store, votes, key)
         require_recent_blocks(folder, store, votes)
     except Damaged:
         store.close()
@@ -41,14 +40,11 @@ def open_holdings(folder: Path, genesis: Genesis, key: bytes) -> tuple[Store, Vo
     return store, votes
 
 
-def require_recent_votes(folder: Path, store: Store, votes: VoteLog, key: bytes) -> None:
+def require_recent_votes(store: Store, votes: VoteLog, key: bytes) -> None:
     """Raises Damaged when a certificate shows a vote of this key that is newer than its vote log."""
     seal = store.last_seal(key, votes.latest[0] - 1)
-    if seal is not None and seal > votes.latest:
-        raise Damaged(
-            f"{folder / VOTES_FILE}: an old copy: it ends at height {votes.latest[0]}, round {votes.latest[1]}, and "
-            f"this key signed the block of height {seal[0]} in round {seal[1]}; {NEW_KEY}"
-        )
+    if seal is not None:
+        votes.require(*seal)
 
 
 def require_recent_blocks(folder: Path, store: Store, votes: VoteLog) -> None:

@@ -17,7 +17,7 @@ import structlog
 from salus_chain.consensus import core
 from salus_chain.consensus.core import step
 from salus_chain.consensus.messages import Council, Decided, Message
-from salus_chain.errors import ChainError, DecodeError, Rejected
+from salus_chain.errors import ChainError, DecodeError, Rejected, Stopped
 from salus_chain.keys import Signer, verify
 from salus_chain.node import wire
 from salus_chain.node.accusations import Accusations
@@ -91,6 +91,7 @@ class Ledger:
         self._events: deque[core.Event] = deque()
         self._outbox: list[tuple[bytes | None, wire.Frame]] = []
         self._running = False
+        self._stopped: Stopped | Diverged | None = None
         self._executed: dict[BlockDigest, State] = {}  # of blocks at the next height
         self._early: deque[bytes] = deque(maxlen=EARLY_TRANSACTIONS)  # may be valid after the next block
         chain_id = self.state.genesis.chain_id
@@ -192,7 +193,9 @@ class Ledger:
             self._send(None, wire.Txs((data,)))
 
     def handle(self, event: core.Event) -> None:
-        """Run an event and all that follows from it."""
+        """Run an event and all that follows from it. What stopped the node once is raised again ever after."""
+        if self._stopped is not None:
+            raise self._stopped
         self._events.append(event)
         if self._running:
             return
@@ -206,6 +209,9 @@ class Ledger:
                 for effect in effects:
                     self._run(effect)
             self._flush()
+        except (Stopped, Diverged) as error:
+            self._stopped = error
+            raise
         finally:
             self._running = False
         if self.state.height != height:
@@ -317,6 +323,9 @@ class Ledger:
                 after = apply_block(before, block)
             except Rejected as error:
                 raise Diverged(f"final block {block.header.height} is refused here: {error}") from None
+        self._votes.sync()  # first: a certificate may hold this node's own COMMIT
+        if any(seal.seat == self.seat for seal in decided.certificate.seals):
+            self._votes.require(block.header.height, decided.certificate.round)
         self.store.append(block, decided.certificate, before, after)
         self.state, self.started_ms = after, self._now_ms()
         self._executed.clear()

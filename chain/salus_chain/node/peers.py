@@ -21,7 +21,7 @@ from typing import Final, Protocol
 import structlog
 
 from salus_chain.errors import ConfigError, DecodeError
-from salus_chain.genesis import Validator
+from salus_chain.genesis import Validator, split_address
 from salus_chain.keys import Signer
 from salus_chain.node.link import COUNTED, Counters, Limits, Link
 from salus_chain.node.wire import PROTOCOL, Bye, Frame, Hello, Txs, decode_frame, encode_frame
@@ -345,14 +345,6 @@ class _Peer:
 
 def _same(link: Link) -> Link:
     return link
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """`host:port` in two. Raises ConfigError."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
-        raise ConfigError(f"{address!r} is not host:port")
-    return host.strip("[]"), int(port)
 
 
 def _name(key: bytes) -> str:

@@ -6,6 +6,7 @@ Heavy imports (FastAPI, httpx) happen when it runs, not when this module is impo
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -23,14 +24,15 @@ from salus_chain.consensus.messages import Decided, Message
 from salus_chain.errors import ConfigError
 from salus_chain.founding import BLOBS_FOLDER
 from salus_chain.genesis import Genesis, read_genesis
-from salus_chain.keys import PemSigner
 from salus_chain.node import wire
 from salus_chain.node.blobs import Blobs, FolderBlobs, UrlBlobs
 from salus_chain.node.holdings import open_holdings
 from salus_chain.node.ledger import Identity, Ledger
 from salus_chain.node.peers import Peers
 from salus_chain.node.registrar import Registrar
-from salus_chain.node.validator import ValidatorConfig, read_validator
+from salus_chain.node.retention import DAY_MS, keep_sweeping
+from salus_chain.node.validator import ValidatorConfig, config_file, read_validator
+from salus_chain.passphrases import open_key
 from salus_chain.rules.rounds import next_due_ms
 from salus_chain.rules.state import State
 
@@ -62,11 +64,14 @@ class Node:
         self.store, votes = open_holdings(folder, genesis, identity.signer.public_key)
         timing = core.Timing(config.round_ms, config.round_ms << ROUND_DOUBLINGS)
         self.ledger = Ledger(identity, self.store, votes, self.send, self._set_timer, clock_ms, timing)
-        own = genesis.validators[genesis.keys.index(identity.signer.public_key)]
+        own = self.ledger.state.members.get(identity.signer.public_key)
         rng = Random(os.urandom(16))  # noqa: S311  (spreads reconnections, guards nothing)
-        self.peers = Peers(genesis.chain_id, identity.signer, config.listen_peer or own.peer, self, rng)
+        self.peers = Peers(
+            genesis.chain_id, identity.signer, config.listen_peer or (own.peer if own else ""), self, rng
+        )
         self.peers.members(self.ledger.state.members)
         self.fetcher = Fetcher(genesis.chain_id, identity.signer)
+        self.fetcher.trust(self.ledger.state.members)
         self.clerk = Clerk(self.ledger, blobs, self.fetcher, config.tasks, self.send)
         self.blobs = blobs
         self.changed = asyncio.Event()  # set at each block, and then replaced
@@ -120,6 +125,7 @@ class Node:
     def _advanced(self, state: State) -> None:
         """A block became final: wake whoever waits, and start settling what it closed."""
         self.peers.members(state.members)
+        self.fetcher.trust(state.members)
         self.changed.set()
         self.changed = asyncio.Event()
         self._woken.set()
@@ -144,6 +150,13 @@ class Node:
                     "peers": self.peers.run(),
                     "clock": self._clock(),
                     "registrar": self._register(),
+                    "sweeper": keep_sweeping(
+                        self.store,
+                        self.blobs,
+                        lambda: self.ledger.state,
+                        clock_ms,
+                        self._config.keep_updates_days * DAY_MS,
+                    ),
                     "fault": self._raise_fault(self._fault),
                 }
                 running = [tasks.create_task(part, name=name) for name, part in parts.items()]
@@ -196,13 +209,17 @@ def _cancel_all(prefix: str) -> None:
             task.cancel()
 
 
-def load_node(path: Path) -> Node:
+def load_node(path: Path, passphrase_file: Path | None = None) -> Node:
     """Put a validator together. Raises ConfigError naming what is wrong with its configuration or folder."""
+    path = config_file(path)
     config = read_validator(path)
     genesis = read_genesis(beside(path, config.genesis))
-    signer = PemSigner.load(beside(path, config.key))
-    if signer.public_key not in genesis.keys:
-        raise ConfigError(f"{path}: key: {config.key} has no seat in {config.genesis}")
+    signer = open_key(beside(path, config.key), passphrase_file)
+    if signer.public_key not in genesis.keys and not (config.listen_peer and config.listen_http):
+        raise ConfigError(
+            f"{path}: key: {config.key} has no seat in {config.genesis}; a node that joins a running chain needs"
+            " listen_peer and listen_http, and becomes a member by the validators' vote"
+        )
     identity = Identity(config.name, signer)
     folder = beside(path, config.folder)
     if not folder.is_dir():
@@ -211,9 +228,12 @@ def load_node(path: Path) -> Node:
     return Node(config, genesis, folder, identity, blobs)
 
 
-async def run_validator(path: Path) -> None:
+async def run_validator(path: Path, passphrase_file: Path | None = None) -> None:
     """Run a validator until SIGTERM or SIGINT."""
-    node = load_node(path)
+    gc.disable()
+    node = load_node(path, passphrase_file)
+    gc.freeze()  # what a start loads stays: to walk through 100,000 consents takes the collector a third of a second
+    gc.enable()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stopping.set)

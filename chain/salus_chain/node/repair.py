@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,17 +20,18 @@ import httpx
 from salus_chain.config import beside
 from salus_chain.consensus.messages import Decided
 from salus_chain.durable import sync_folder
-from salus_chain.errors import Damaged, Rejected, Unreachable
+from salus_chain.errors import Damaged, Rejected, Stopped, Unreachable
 from salus_chain.genesis import Genesis, read_genesis
-from salus_chain.keys import PemSigner
 from salus_chain.node.database import REPAIR
 from salus_chain.node.holdings import DATABASE_FILE, VOTES_FILE, require_recent_blocks, require_recent_votes
 from salus_chain.node.resync import Progress, check_next, sync_from
 from salus_chain.node.sources import FileSource, HttpSource, Source
 from salus_chain.node.store import Store
-from salus_chain.node.validator import read_validator
+from salus_chain.node.validator import config_file, read_validator
 from salus_chain.node.votes import VoteLog
+from salus_chain.passphrases import open_key
 from salus_chain.rules.state import State, genesis_state
+from salus_chain.tls import client_context
 
 SIDE_FILES: Final = ("-wal", "-shm", "")  # the database itself last: a foreign -wal beside it would be replayed
 
@@ -73,6 +74,8 @@ async def repair(
             with closing(store):
                 await _fetch(store, genesis, sources, progress)
                 store.add_uploads(_uploads(path))
+            if fresh.with_name(f"{fresh.name}-wal").exists():
+                raise Stopped(f"{fresh}: could not be written to its end; free space, and repair again")
             kept = _set_aside(path, round(clock_s()))
             fresh.replace(path)
             sync_folder(folder)
@@ -80,24 +83,32 @@ async def repair(
             kept = None
         with closing(Store.open(path, genesis)) as store:
             unreachable = await _fetch(store, genesis, others(store.load()), progress)
-            require_recent_votes(folder, store, votes, key)
+            require_recent_votes(store, votes, key)
             if not unreachable:
                 require_recent_blocks(folder, store, votes)
             return Repaired(found, kept, store.height, unreachable)
 
 
-async def repair_validator(config: Path, first: Sequence[str] = (), progress: Progress = nothing) -> Repaired:
-    """As `repair`, of a configuration file; `first` are URLs to ask before those that the chain names."""
-    settings = read_validator(config)
-    genesis = read_genesis(beside(config, settings.genesis))
-    key = PemSigner.load(beside(config, settings.key)).public_key
-    async with httpx.AsyncClient(trust_env=False) as http:
+async def repair_validator(
+    config: Path, first: Sequence[str] = (), progress: Progress = nothing, passphrase_file: Path | None = None
+) -> Repaired:
+    """As `repair`, of a configuration file; `first` are URLs to ask before those that the chain names.
+
+    Over HTTPS only members of the chain are believed to be who they are.
+    """
+    path = config_file(config)
+    settings = read_validator(path)
+    genesis = read_genesis(beside(path, settings.genesis))
+    key = open_key(beside(path, settings.key), passphrase_file).public_key
+    async with AsyncExitStack() as stack:
 
         def others(state: State) -> Sequence[Source]:
+            http = httpx.AsyncClient(trust_env=False, verify=client_context(state.members))
+            stack.push_async_callback(http.aclose)
             urls = [*first, *(member.url for member in state.members.values() if member.public_key != key)]
             return [HttpSource(url, http) for url in dict.fromkeys(urls)]
 
-        return await repair(beside(config, settings.folder), genesis, key, others, progress)
+        return await repair(beside(path, settings.folder), genesis, key, others, progress)
 
 
 async def _fetch(store: Store, genesis: Genesis, sources: Sequence[Source], progress: Progress) -> str:

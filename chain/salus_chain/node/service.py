@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from salus_chain.candidates import decode_candidate
@@ -225,7 +226,12 @@ class NodeService:
         committed = gateway is not None or self._committed(digest)
         if committed and not self._may_read(gateway, digest, key, time_ms, signature):
             raise Rejected("not_yours", "an update is served to validators, and to a gateway its own, by signature")
-        return await asyncio.to_thread(self._node.blobs.get, digest)
+        data = await asyncio.to_thread(self._node.blobs.get, digest)
+        erased_ms = self._node.store.erased_ms(digest) if data is None else None
+        if erased_ms is not None:
+            when = datetime.fromtimestamp(erased_ms / 1_000, UTC).isoformat(timespec="seconds")
+            raise Rejected("erased", f"the bytes of this update were erased on {when}, as agreed; its round is over")
+        return data
 
     def _committed(self, digest: bytes) -> bool:
         rounds = self._state.rounds.values()

@@ -39,24 +39,25 @@ class Source(Protocol):
 
 
 class HttpSource:
-    """A validator's URL; `GET /blocks/{height}` answers canonical CBOR [block, certificate]."""
+    """A validator's URL; `GET /blocks/{height}` answers canonical CBOR [block, certificate] when asked for CBOR."""
 
     def __init__(self, url: str, http: httpx.AsyncClient) -> None:
         self.name = url
         self._http = http
 
     async def height(self) -> int:
-        answer = await self._get("/status")
+        answer = await self._get("/status", "application/json")
         status = self._read(lambda data: from_json(data, Status), answer or b"")
         return status.height
 
     async def block(self, height: int) -> Decided | None:
-        answer = await self._get(f"/blocks/{height}")
+        answer = await self._get(f"/blocks/{height}", "application/cbor")
         return None if answer is None else self._read(read_decided, answer)
 
-    async def _get(self, path: str) -> bytes | None:
+    async def _get(self, path: str, accept: str) -> bytes | None:
+        headers = {"Accept": accept}
         try:
-            async with self._http.stream("GET", self.name + path, timeout=SOURCE_TIMEOUT_S) as answer:
+            async with self._http.stream("GET", self.name + path, headers=headers, timeout=SOURCE_TIMEOUT_S) as answer:
                 if answer.status_code == httpx.codes.NOT_FOUND:
                     return None
                 if answer.status_code != httpx.codes.OK:

@@ -19,7 +19,8 @@ from salus_chain.genesis import Genesis
 from salus_chain.node.database import REPAIR, Database, Row
 from salus_chain.rules.apply import apply_block, apply_tx, begin
 from salus_chain.rules.blocks import Block, Certificate, decode_block, encode_block
-from salus_chain.rules.state import Round, State, decode_state, encode_state, genesis_state, state_root
+from salus_chain.rules.snapshot import decode_state, encode_state
+from salus_chain.rules.state import Round, State, genesis_state, state_root
 from salus_chain.rules.transactions import (
     ApproveModel,
     ApproveRelease,
@@ -235,6 +236,16 @@ class Store:
         """The gateway whose update these bytes are; None when they are no update known here."""
         row = self._database.one("SELECT gateway FROM uploads WHERE digest = ?", (digest,))
         return str(row[0]) if row else None
+
+    def add_report(self, task: str, number: int, digest: bytes) -> None:
+        """Remember, durably, the file of the report that was made here of a round."""
+        with self._database.writing() as write:
+            write.execute("INSERT OR REPLACE INTO reports VALUES (?, ?, ?)", (task, number, digest))
+
+    def report(self, task: str, number: int) -> bytes | None:
+        """The digest of the report that was made here of a round."""
+        row = self._database.one("SELECT digest FROM reports WHERE task = ? AND number = ?", (task, number))
+        return bytes(row[0]) if row else None
 
     def ended_before(self, time_ms: int) -> tuple[str, int] | None:
         """Task and number of a round that ended before this time and whose updates are not erased yet."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import tomli_w
 
 from salus_chain.config import Config, load
 from salus_chain.errors import ConfigError
+
+VALIDATOR_FILE: Final = "validator.toml"
 
 
 class GatewaySeat(Config, frozen=True):
@@ -41,14 +44,22 @@ class ValidatorConfig(Config, frozen=True):
     listen_http: str = ""
     round_ms: int = 400  # how long a proposer may take before the next one has its turn
     blobs: str = ""  # an fsspec URL; empty: the folder's own
+    keep_updates_days: int = 30  # after their round has ended; then their bytes are erased
     tasks: tuple[str, ...] = ()
     gateways: tuple[GatewaySeat, ...] = ()
     consents: tuple[ConsentSeat, ...] = ()
 
 
+def config_file(path: Path) -> Path:
+    """The configuration at `path`, or in the validator's folder at `path`."""
+    return path / VALIDATOR_FILE if path.is_dir() else path
+
+
 def read_validator(path: Path) -> ValidatorConfig:
     """Raises ConfigError."""
     config = load(path, ValidatorConfig)
+    if config.keep_updates_days < 0:
+        raise ConfigError(f"{path}: keep_updates_days: 0 or more days are wanted, not {config.keep_updates_days}")
     for gateway in config.gateways:
         _octets(gateway.public_key, 33, path, f"gateways.{gateway.id}.public_key")
     for row in config.consents:

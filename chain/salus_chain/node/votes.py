@@ -104,6 +104,17 @@ class VoteLog:
             self._forget()
         return record.message
 
+    def require(self, height: int, round_: int) -> None:
+        """Raises Damaged when this log is an older copy, or the key is in use elsewhere too: a certificate shows a
+        later vote of this validator.
+        """
+        if (height, round_) > self._latest:
+            raise Damaged(
+                f"{self._path}: an old copy, or another machine uses this key too: it ends at height "
+                f"{self._latest[0]}, round {self._latest[1]}, and this key signed the block of height {height} in "
+                f"round {round_}; {NEW_KEY}"
+            )
+
     def sync(self) -> None:
         """Make every vote recorded so far durable: one write, one fdatasync.
 

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from dataclasses import replace
 
 from salus_chain.aggregation.registry import RULES, check_parameters, counted
-from salus_chain.aggregation.rule import MAX_NORM_BOUND
+from salus_chain.aggregation.rule import MAX_NORM_BOUND, MAX_WEIGHT_SUM
 from salus_chain.errors import Rejected
 from salus_chain.genesis import faults
 from salus_chain.keys import verify
@@ -42,9 +42,11 @@ def _advance(each: Round, state: State) -> Round:
 
 
 def _lack(each: Round) -> str:
-    """Why a round that is due cannot be settled: too few updates, or too few that its rule takes into account."""
+    """Why a round that is due cannot be settled: what its rule could not combine must not close it."""
     if len(each.commits) < each.open.min_updates:
         return "too_few_updates"
+    if sum(commit.weight for commit in each.commits) > MAX_WEIGHT_SUM:
+        return "too_much_weight"
     taken = counted(each.open.rule, (commit.score for commit in each.commits))
     return "too_few_for_rule" if taken < each.open.min_updates else ""
 

@@ -6,8 +6,7 @@ the block wrote. Tables are persistent maps: a transaction copies none of them.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from enum import StrEnum
@@ -17,8 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from immutables import Map
 
-from salus_chain.codec import Value, decode, encode, fields, identifier, integer, items, octets
-from salus_chain.errors import DecodeError
+from salus_chain.codec import encode
 from salus_chain.genesis import Genesis, Validator
 from salus_chain.rules.entries import (
     NO_RELEASE,
@@ -50,20 +48,14 @@ __all__ = [
     "State",
     "Table",
     "Task",
-    "decode_state",
-    "encode_state",
     "entries",
     "entry_key",
     "entry_value",
     "genesis_state",
     "sealed",
-    "state_of",
     "state_root",
-    "touched_rows",
     "write",
 ]
-
-MAX_ENTRIES: Final = 10_000_000  # of a snapshot
 
 Entry: TypeAlias = Gateway | ConsentEntry | Attestation | Standing | Task | Round | Roster | int | str
 Key: TypeAlias = bytes | str
@@ -149,7 +141,8 @@ def genesis_state(genesis: Genesis) -> State:
     """The state before the first block."""
     standings = Map({key: Standing(key, 0) for key in genesis.keys})
     state = State(genesis, genesis_roster(genesis), 0, genesis.time_ms, genesis.chain_id, standings=standings)
-    return _with_trie(state)
+    digests: dict[bytes, bytes | None] = {sha256(key).digest(): sha256(value).digest() for key, value in entries(state)}
+    return replace(state, tree=update(None, digests))
 
 
 def write(state: State, *rows: Row) -> State:
@@ -186,12 +179,6 @@ def sealed(state: State) -> State:
 def state_root(state: State) -> bytes:
     """The root over all entries of a state that `sealed`, `genesis_state` or `decode_state` gave."""
     return root(state.tree)
-
-
-def touched_rows(state: State) -> Iterator[tuple[bytes, bytes]]:
-    """What the latest block wrote, each entry once: key and value as `entries` gives them."""
-    for table, key in _touched_rows(state):
-        yield entry_key(table, key), entry_value(_entry(state, table, key))
 
 
 def _touched_rows(state: State) -> Iterator[tuple[Table, Key]]:
@@ -231,71 +218,3 @@ def _entry(state: State, table: Table, key: Key) -> Entry:
 
 def _digest(state: State, table: Table, key: Key) -> bytes:
     return sha256(entry_value(_entry(state, table, key))).digest()
-
-
-def _with_trie(state: State) -> State:
-    changes = {sha256(key).digest(): sha256(value).digest() for key, value in entries(state)}
-    return replace(state, tree=update(None, changes))
-
-
-def encode_state(state: State) -> bytes:
-    """A snapshot, without the genesis."""
-    return encode((state.height, state.time_ms, state.parent, tuple(entries(state))))
-
-
-def decode_state(genesis: Genesis, data: bytes) -> State:
-    """Raises DecodeError when `data` is not a snapshot."""
-    f = fields(decode(data), 4, "state")
-    head = integer(f[0], "height"), integer(f[1], "time_ms"), octets(f[2], "parent", 32)
-    return state_of(genesis, *head, items(f[3], _pair, "entries", MAX_ENTRIES))
-
-
-def state_of(genesis: Genesis, height: int, time_ms: int, parent: bytes, rows: Iterable[tuple[bytes, bytes]]) -> State:
-    """The state of which `rows` are all entries. Raises DecodeError."""
-    tables: dict[Table, dict[Any, Any]] = {table: {} for table in Table}
-    for name, value in rows:
-        table, key, entry = _read_entry(name, value)
-        tables[table][key] = entry
-    roster = tables.pop(Table.ROSTER).get(b"")
-    if roster is None:
-        raise DecodeError("state: it has no roster")
-    state = replace(
-        State(genesis, roster, height, time_ms, parent),
-        **{table.value: Map(entries) for table, entries in tables.items()},  # type: ignore[arg-type]
-    )
-    active = Counter(each.validator for each in state.gateways.values() if not each.revoked)
-    return _with_trie(replace(state, enrolled=Map(active)))
-
-
-def _pair(value: Value) -> tuple[bytes, bytes]:
-    name, entry = fields(value, 2, "entry")
-    return octets(name, "entry key"), octets(entry, "entry")
-
-
-def _read_entry(name: bytes, data: bytes) -> Row:
-    raw_table, raw_key = fields(decode(name), 2, "entry key")
-    key, value = octets(raw_key, "key"), decode(data)
-    try:
-        table = Table(octets(raw_table, "table").decode())
-    except ValueError as error:
-        raise DecodeError(f"state: {error}") from None
-    match table:
-        case Table.NONCES:
-            return table, key, integer(value, "nonce")
-        case Table.KEYS:
-            return table, key, identifier(value, "gateway")
-        case Table.CONSENTS | Table.STANDINGS | Table.ROSTER:
-            return table, key, READERS[table].read(value)
-        case _:
-            return table, identifier(key, "key"), READERS[table].read(value)
-
-
-READERS: Final[dict[Table, Any]] = {
-    Table.GATEWAYS: Gateway,
-    Table.CONSENTS: ConsentEntry,
-    Table.ATTESTATIONS: Attestation,
-    Table.STANDINGS: Standing,
-    Table.TASKS: Task,
-    Table.ROUNDS: Round,
-    Table.ROSTER: Roster,
-}

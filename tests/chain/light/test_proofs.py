@@ -7,9 +7,12 @@ from hashlib import sha256
 from random import Random
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from salus_chain import keys, trie
-from salus_chain.errors import ProofError
+from salus_chain.codec import decode, encode, fields
+from salus_chain.errors import DecodeError, ProofError
 from salus_chain.light import auditor
 from salus_chain.light.auditor import audit
 from salus_chain.light.council import Verify, genesis_checkpoint
@@ -80,6 +83,13 @@ def test_a_settlements_digests_are_told() -> None:
     text = "\n".join(said)
     for digest in [body.model_before, body.model_after, body.aggregate_digest, *(row[1] for row in COMMITS)]:
         assert digest.hex() in text
+
+
+VALUES = st.recursive(
+    st.binary(max_size=40) | st.integers(0, 1 << 40),
+    lambda inner: st.lists(inner, max_size=8).map(tuple),
+    max_leaves=30,
+)
 
 
 def flipped(data: bytes, bit: int) -> bytes:
@@ -236,3 +246,20 @@ def test_pieces_that_a_kind_does_not_have_are_refused() -> None:
     refused(replace(MEMBERS, inclusions=(settled,)), r"content|order|decided")
     refused(replace(MEMBERS, entries=(), changes=()), "is their entry of the state, and nothing else")
     refused(replace(MEMBERS, entries=(entry,), changes=()), "is their entry of the state, and nothing else")
+
+
+@given(st.binary(max_size=300))
+def test_arbitrary_bytes_are_no_proof(data: bytes) -> None:
+    with pytest.raises(DecodeError):
+        Proof.decode(data)
+
+
+@given(st.data())
+def test_a_proof_with_anything_in_place_of_a_part_raises_only_proof_errors(data: st.DataObject) -> None:
+    """The outer form is kept, so that what is inside gets read."""
+    parts = list(fields(decode(PROOFS[data.draw(st.sampled_from(ProofKind))]), 6, "proof"))
+    place, value = data.draw(st.integers(1, 5)), data.draw(VALUES)
+    assume(value != parts[place])
+    parts[place] = value
+    with pytest.raises(ProofError):
+        check_proof(F.genesis, encode(tuple(parts)), keys.verify)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
@@ -11,16 +12,18 @@ import pytest
 
 from salus_chain.consensus import core
 from salus_chain.consensus.messages import Council, Decided, Message, Type
-from salus_chain.errors import DecodeError, Rejected
+from salus_chain.errors import Damaged, DecodeError, DiskFull, Rejected
 from salus_chain.founding import prepare_folder
+from salus_chain.genesis import quorum
 from salus_chain.keys import verify
 from salus_chain.node import wire
 from salus_chain.node.holdings import DATABASE_FILE, VOTES_FILE
 from salus_chain.node.ledger import Identity, Ledger
+from salus_chain.node.records import read_records
 from salus_chain.node.store import Store
-from salus_chain.node.votes import VoteLog
-from salus_chain.rules.blocks import VOTE_DOMAIN
-from salus_chain.rules.state import RoundStatus, state_root
+from salus_chain.node.votes import Slot, VoteLog
+from salus_chain.rules.blocks import VOTE_DOMAIN, Block, Certificate
+from salus_chain.rules.state import RoundStatus, State, state_root
 from salus_chain.rules.transactions import ApproveModel, Consent
 from tests.chain.federation import (
     LAYOUT,
@@ -305,3 +308,63 @@ def test_no_damaged_frame_of_a_peer_stops_a_validator_or_moves_it(tmp_path: Path
     world.wires.clear()
     world.tick()
     assert world.heights() == [1] * 4
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_votes_are_on_disk_before_a_block_that_they_make_final(
+    tmp_path: Path, n: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A certificate that holds an own COMMIT which no vote log knows would look like a vote from elsewhere."""
+    world, append, checked = World(tmp_path, n), Store.append, list[int]()
+
+    def stored(store: Store, block: Block, certificate: Certificate, before: State, after: State) -> None:
+        seat = next(seat for seat, ledger in world.ledgers.items() if ledger.store is store)
+        on_disk = {record.slot for record in read_records(tmp_path / str(seat) / VOTES_FILE)}
+        if any(seal.seat == seat for seal in certificate.seals):
+            assert Slot(block.header.height, certificate.round, int(Type.COMMIT)) in on_disk
+            checked.append(seat)
+        append(store, block, certificate, before, after)
+
+    monkeypatch.setattr(Store, "append", stored)
+    world.ledgers[0].submit(world.f.quorum(APPROVE))
+    world.deliver()
+    assert world.heights() == [1] * n
+    assert len(checked) >= quorum(n)
+
+
+def test_a_validator_put_back_from_an_old_copy_stops_at_its_own_later_vote(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.ledgers[0].submit(world.f.quorum(APPROVE))
+    world.deliver()
+    stored = world.ledgers[0].store.block(1)
+    assert stored is not None
+    seat = next(seal.seat for seal in stored[1].seals if seal.seat != 0)
+    for each in (1, 2, 3):
+        world.kill(each)
+    shutil.rmtree(tmp_path / str(seat))
+    prepare_folder(tmp_path / str(seat), world.f.genesis)
+    with pytest.raises(Damaged, match="an old copy, or another machine uses this key too"):
+        world.start(seat)
+        world.tick()
+    assert world.ledgers[seat].state.height == 0 and not world.logs[seat].at(1)
+
+
+def test_what_stopped_a_validator_stops_it_at_every_event_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first may be lost in the answer to a client."""
+    world = World(tmp_path, 1)
+
+    def full(*_: object) -> None:
+        raise DiskFull("chain.sqlite: disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "append", full)
+        with pytest.raises(DiskFull):
+            world.ledgers[0].submit(world.f.quorum(APPROVE))
+    with pytest.raises(DiskFull):
+        world.ledgers[0].tick()
+    world.kill(0)
+    world.start(0)
+    world.tick()
+    assert world.heights() == [1]

@@ -159,7 +159,7 @@ async def test_an_old_copy_of_the_vote_log_is_noticed_by_a_certificate(folder: P
     VoteLog.create(folder / VOTES_FILE)
     open_holdings(folder, F.genesis, KEY)[1].close()
     signer = F.genesis.keys[0]
-    says = "an old copy: it ends at height 0, round 0, and this key signed the block of height 20"
+    says = "an old copy, .*: it ends at height 0, round 0, and this key signed the block of height 20"
     with pytest.raises(Damaged, match=says):
         open_holdings(folder, F.genesis, signer)
     with pytest.raises(Damaged, match="this key signed the block of height 40"):

@@ -172,6 +172,7 @@ def validator(request: httpx.Request) -> httpx.Response:
     height = int(request.url.path.removeprefix("/blocks/"))
     if height > BLOCKS:
         return httpx.Response(404)
+    assert request.headers["accept"] == "application/cbor"
     each = CHAIN[height - 1]
     return httpx.Response(200, content=encode((each.block.value(), each.certificate.value())))
 

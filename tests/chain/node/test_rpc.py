@@ -1,205 +1,391 @@
-"""A validator's HTTP interface before a table of answers: what it asks of the service, and what it makes of that."""
+"""The HTTP interface over a table of answers, and its document against what is really answered."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-from unittest.mock import Mock
+from hashlib import sha256
+from typing import Any, TypeVar
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 
 from salus_chain.codec import encode
-from salus_chain.errors import DecodeError, Rejected
-from salus_chain.inspection import Event, Names, Submitted
-from salus_chain.node.clients import Service
-from salus_chain.node.refusals import LATER
+from salus_chain.errors import Rejected
+from salus_chain.inspection import (
+    Batch,
+    BlockList,
+    BlockView,
+    ConsentView,
+    Event,
+    Names,
+    ReportView,
+    RoundList,
+    Submitted,
+    ValidatorsView,
+)
+from salus_chain.node.media import CBOR, JSON
+from salus_chain.node.routes import proving, reading, submitting, watching
 from salus_chain.node.rpc import create_app
 from salus_chain.node.samples import SAMPLES
-from salus_chain.rules.transactions import MAX_TX_BYTES
+from salus_chain.rules.blocks import Block, Certificate
+from salus_chain.rules.transactions import Receipt, Revoke
 from salus_chain.signing import KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER
-from salus_chain.views import Status, TxStatus, from_json
-
-HASH = bytes(range(32))
-
-
-@dataclass(slots=True)
-class Validator:
-    """An application, the service that it asks, and the codes of what it refused."""
-
-    service: Any = field(default_factory=lambda: Mock(spec=Service))
-    codes: list[str] = field(default_factory=list)
-
-    async def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
-        transport = httpx.ASGITransport(create_app(self.service, self.codes.append))
-        async with httpx.AsyncClient(transport=transport, base_url="http://validator") as http:
-            return await http.request(method, path, **more)
-
-    async def refusal(self, method: str, path: str, **more: Any) -> tuple[int, str]:
-        answer = await self.ask(method, path, **more)
-        refusal = answer.json()
-        assert set(refusal) == {"code", "reason"} and answer.headers["content-type"] == "application/json"
-        assert self.codes == [refusal["code"]] and refusal["reason"]
-        return answer.status_code, refusal["code"]
-
-
-async def test_a_transaction_gets_its_id_or_once_final_its_status() -> None:
-    validator = Validator()
-    validator.service.submit.return_value = HASH
-    validator.service.transaction.return_value = TxStatus("final", 12)
-    answer = await validator.ask("POST", "/transactions", content=b"tx")
-    assert (answer.content, answer.headers["content-type"]) == (HASH, "application/octet-stream")
-    answer = await validator.ask("POST", "/transactions?wait_s=2", content=b"tx", headers={"content-type": "text/html"})
-    assert from_json(answer.content, TxStatus) == TxStatus("final", 12)
-    validator.service.transaction.assert_awaited_once_with(HASH, 2.0)
-    assert await validator.refusal("POST", "/transactions", content=bytes(MAX_TX_BYTES + 1)) == (409, "too_large")
-
-
-@pytest.mark.parametrize(
-    ("content", "kind"),
-    [(encode((b"one", b"two")), "application/cbor"), (b'["6f6e65", "0x74776f"]', "application/json; charset=utf-8")],
+from salus_chain.views import (
+    Approval,
+    GatewayView,
+    Refusal,
+    RoundView,
+    Status,
+    TaskView,
+    TxStatus,
+    from_json,
+    to_json,
 )
-async def test_a_batch_is_cbor_or_json(content: bytes, kind: str) -> None:
-    validator = Validator()
-    validator.service.submit_batch.return_value = (Submitted(HASH), Submitted(None, "wrong_nonce", "because"))
-    answer = await validator.ask("POST", "/transactions/batch", content=content, headers={"content-type": kind})
-    validator.service.submit_batch.assert_called_once_with((b"one", b"two"))
-    assert [each["code"] for each in answer.json()["results"]] == ["", "wrong_nonce"]
+from tests.chain.federation import federation
+
+F = federation()
+STATE = F.enrolled()
+TX = F.sign(F.validators[0], STATE, Revoke("gateway-0"))
+BLOCK, _ = F.block(STATE, TX)
+CERTIFICATE = F.certify(BLOCK)
+ID = sha256(TX).digest()
+T = TypeVar("T")
 
 
-@pytest.mark.parametrize("content", [b'["6f6"]', b'["6f 6e"]', b"[7]", b"{", json.dumps(["00"] * 5_001).encode()])
-async def test_what_is_no_batch_is_malformed(content: bytes) -> None:
-    headers = {"content-type": "application/json"}
-    wanted = 409, "malformed"
-    assert await Validator().refusal("POST", "/transactions/batch", content=content, headers=headers) == wanted
+def sample(kind: type[T]) -> T:
+    made = SAMPLES[kind]
+    assert isinstance(made, kind)
+    return made
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "wanted"),
-    [
-        ("GET", "/nothing", (404, "unknown_path")),
-        ("GET", "/tasks/", (404, "unknown_path")),
-        ("DELETE", "/tasks", (405, "wrong_method")),
-        ("GET", "/updates", (405, "wrong_method")),
-        ("POST", "/blobs/00", (405, "wrong_method")),
-        ("GET", "/blobs/00", (409, "malformed")),
-        ("GET", f"/nonces/{'zz' * 33}", (409, "malformed")),
-        ("GET", "/round?task=activity", (409, "malformed")),
-        ("GET", "/round?task=&round=1", (409, "malformed")),
-        ("GET", "/round?task=activity&round=-1", (409, "malformed")),
-        ("GET", f"/round?task=activity&round={1 << 63}", (409, "malformed")),
-        ("GET", "/wait?above=-2&timeout_s=1", (409, "malformed")),
-        ("GET", "/wait?above=1&timeout_s=31", (409, "malformed")),
-        ("GET", "/wait?above=1&timeout_s=nan", (409, "malformed")),
-        ("GET", "/blocks?limit=101", (409, "malformed")),
-        ("GET", "/blocks?from=0", (409, "malformed")),
-        ("POST", "/transactions?wait_s=later", (409, "malformed")),
-    ],
-)
-async def test_a_request_that_is_not_as_documented_asks_nothing(
-    method: str, path: str, wanted: tuple[int, str]
-) -> None:
-    validator = Validator()
-    assert await validator.refusal(method, path) == wanted
-    assert not validator.service.mock_calls
+class FewProofs:
+    """Proofs of what is asked for by its right name."""
+
+    def settlement(self, task: str, number: int) -> bytes | None:
+        return b"settlement" if (task, number) == ("activity", 3) else None
+
+    def update(self, task: str, number: int, gateway: str) -> bytes | None:
+        return b"update" if gateway == "ward-7" else None
+
+    def release(self, task: str) -> bytes | None:
+        return b"release" if task == "activity" else None
+
+    def withdrawal(self, consent: bytes) -> bytes | None:
+        return b"withdrawal" if consent == ID else None
+
+    def model(self, task: str) -> bytes | None:
+        return b"model" if task == "activity" else None
+
+    def members(self) -> bytes | None:
+        return b"members"
 
 
-async def test_a_refusal_names_the_parameter() -> None:
-    answer = await Validator().ask("GET", "/round?task=activity&round=x")
-    assert answer.json()["reason"].startswith("round: ")
+@dataclass
+class Table:
+    """Answers with the samples of the document."""
 
+    reason: str = ""
+    asked: list[Any] = field(default_factory=list)
+    proofs: FewProofs = field(default_factory=FewProofs)
 
-@pytest.mark.parametrize(
-    ("error", "wanted"),
-    [
-        (Rejected("wrong_nonce", "because it is so"), (409, "wrong_nonce")),
-        (DecodeError("not canonical"), (409, "malformed")),
-        (TimeoutError(), (503, "timeout")),
-        (RuntimeError("a secret of ours"), (500, "internal")),
-    ],
-)
-async def test_what_goes_wrong_is_told_with_a_code_and_a_reason(error: Exception, wanted: tuple[int, str]) -> None:
-    validator = Validator()
-    validator.service.tasks.side_effect = error
-    assert await validator.refusal("GET", "/tasks") == wanted
+    def status(self) -> Status:
+        return sample(Status)
 
+    def unready(self) -> str:
+        return self.reason
 
-@pytest.mark.parametrize("code", sorted(LATER))
-async def test_what_is_only_too_much_now_says_to_come_later(code: str) -> None:
-    validator = Validator()
-    validator.service.submit.side_effect = Rejected(code, "not now")
-    answer = await validator.ask("POST", "/transactions", content=b"tx")
-    assert answer.status_code == 429 and answer.headers["retry-after"] == "1"
+    async def metrics(self) -> bytes:
+        return b"salus_height 12\n"
 
+    async def wait(self, above: int, timeout_s: float) -> Status:
+        self.asked.append((above, timeout_s))
+        return sample(Status)
 
-async def test_what_is_not_there_is_404_with_a_code() -> None:
-    validator = Validator()
-    validator.service.gateway.return_value = None
-    assert await validator.refusal("GET", "/gateway?gateway=ward-7") == (404, "not_found")
+    def next_nonce(self, public_key: bytes) -> int:
+        return 7
 
+    def submit(self, data: bytes) -> bytes:
+        if data == b"bad":
+            raise Rejected("wrong_nonce", "nonce 4 where 5 is next")
+        self.asked.append(data)
+        return sha256(data).digest()
 
-async def test_a_blob_is_asked_for_with_the_headers_of_its_reader() -> None:
-    validator = Validator()
-    validator.service.blob.return_value = b"bytes"
-    headers = {KEY_HEADER: "02", TIME_HEADER: "5", SIGNATURE_HEADER: "0xabCD"}
-    assert (await validator.ask("GET", f"/blobs/{HASH.hex()}", headers=headers)).content == b"bytes"
-    validator.service.blob.assert_awaited_once_with(HASH, b"\x02", 5, b"\xab\xcd")
+    def submit_batch(self, batch: Sequence[bytes]) -> tuple[Submitted, ...]:
+        self.asked.append(tuple(batch))
+        return tuple(Submitted(sha256(each).digest()) for each in batch)
 
+    async def transaction(self, tx_id: bytes, timeout_s: float) -> TxStatus:
+        self.asked.append((tx_id, timeout_s))
+        return TxStatus("final", 12)
 
-async def test_readiness_is_a_status_code() -> None:
-    validator = Validator()
-    validator.service.unready.return_value = "behind by 5 blocks"
-    assert await validator.refusal("GET", "/ready") == (503, "not_ready")
-    validator.service.unready.return_value = ""
-    validator.service.status.return_value = SAMPLES[Status]
-    assert from_json((await validator.ask("GET", "/ready")).content, Status) == SAMPLES[Status]
+    def block(self, height: int) -> tuple[Block, Certificate] | None:
+        return (BLOCK, CERTIFICATE) if height == BLOCK.header.height else None
 
+    def blocks(self, first: int, limit: int) -> BlockList:
+        self.asked.append((first, limit))
+        return sample(BlockList)
 
-@pytest.mark.parametrize(
-    ("query", "headers", "after"),
-    [("", {}, (12, -1)), ("?after=3", {}, (4, -1)), ("?after=3", {"Last-Event-ID": "7-2"}, (7, 2))],
-)
-async def test_events_are_written_as_a_reader_resumes(
-    query: str, headers: dict[str, str], after: tuple[int, int]
-) -> None:
-    async def batches(height: int, position: int) -> AsyncIterator[tuple[Event, ...]]:
-        yield (Event("12-0", "block", 12, {"transactions": 1}),)
+    def tasks(self) -> Names:
+        return sample(Names)
+
+    def task(self, task: str) -> TaskView | None:
+        return sample(TaskView) if task == "activity" else None
+
+    def round(self, task: str, number: int) -> RoundView | None:
+        return sample(RoundView) if (task, number) == ("activity", 3) else None
+
+    def rounds(self, task: str, limit: int) -> RoundList | None:
+        return sample(RoundList) if task == "activity" else None
+
+    async def report(self, task: str, number: int) -> ReportView | None:
+        return sample(ReportView) if (task, number) == ("activity", 3) else None
+
+    def gateways(self) -> Names:
+        return sample(Names)
+
+    def gateway(self, gateway: str) -> GatewayView | None:
+        return sample(GatewayView) if gateway == "ward-7" else None
+
+    def consent(self, consent: bytes) -> ConsentView | None:
+        return sample(ConsentView) if consent == ID else None
+
+    def validators(self) -> ValidatorsView:
+        return sample(ValidatorsView)
+
+    async def take_update(self, data: bytes, signature: bytes) -> Receipt:
+        self.asked.append((data, signature))
+        return Receipt(bytes(33), bytes(64))
+
+    async def blob(self, digest: bytes, key: bytes, time_ms: int, signature: bytes) -> bytes | None:
+        self.asked.append((key, time_ms, signature))
+        return b"blob" if digest == ID else None
+
+    async def approve(self, candidate: bytes) -> Approval:
+        return sample(Approval)
+
+    async def events(self, height: int, position: int) -> AsyncIterator[tuple[Event, ...]]:
+        self.asked.append((height, position))
+        yield (Event(f"{height}-0", "block", height, {"digest": ID}),)
         yield ()
 
-    validator = Validator()
-    validator.service.status.return_value = SAMPLES[Status]
-    validator.service.events = Mock(side_effect=batches)
-    answer = await validator.ask("GET", f"/events{query}", headers=headers)
-    validator.service.events.assert_called_once_with(*after)
-    assert answer.headers["content-type"] == "text/event-stream" and answer.headers["cache-control"] == "no-store"
-    retry, event, heartbeat, end = answer.text.split("\n\n")
-    assert (retry, heartbeat, end) == ("retry: 1000", ": still here", "")
-    assert event.split("\n")[:2] == ["id: 12-0", "event: block"]
-    assert json.loads(event.split("data: ")[1])["height"] == 12
+
+class Asked:
+    """A client of the application over one table."""
+
+    def __init__(self) -> None:
+        self.table = Table()
+        self.http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(create_app(self.table)), base_url="http://validator"
+        )
+
+    async def get(self, path: str, **more: Any) -> httpx.Response:
+        return await self.http.get(path, **more)
 
 
-async def test_the_document_shows_each_path_parameter_view_and_refusal() -> None:
-    validator = Validator()
-    validator.service.tasks.return_value = Names(())
-    document = (await validator.ask("GET", "/openapi.json")).json()
-    operations = {
-        f"{method.upper()} {path}": each
-        for path, methods in document["paths"].items()
-        for method, each in methods.items()
+async def test_a_submission_gives_its_id_or_waits_for_the_end() -> None:
+    asked = Asked()
+    assert (await asked.http.post("/transactions", content=b"tx")).content == sha256(b"tx").digest()
+    answer = await asked.http.post("/transactions?wait_s=2.5", content=b"tx")
+    assert from_json(answer.content, TxStatus) == TxStatus("final", 12)
+    assert asked.table.asked[-1] == (sha256(b"tx").digest(), 2.5)
+    refused = await asked.http.post("/transactions?wait_s=2.5", content=b"bad")
+    assert (refused.status_code, refused.json()["code"]) == (409, "wrong_nonce")
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type"),
+    [(encode((b"a", b"b")), CBOR), (b'["61", "0x62"]', JSON), (b'["61", "62"]', JSON + "; charset=utf-8")],
+)
+async def test_a_batch_is_cbor_or_json(content: bytes, media_type: str) -> None:
+    asked = Asked()
+    answer = await asked.http.post("/transactions/batch", content=content, headers={"content-type": media_type})
+    assert len(from_json(answer.content, Batch).results) == 2
+    assert asked.table.asked == [(b"a", b"b")]
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type"),
+    [(b"junk", CBOR), (encode((1,)), CBOR), (b"{", JSON), (b'["6"]', JSON), (b"[1]", JSON), (b"[" * 9_999, JSON)],
+)
+async def test_what_is_no_batch_is_refused(content: bytes, media_type: str) -> None:
+    asked = Asked()
+    answer = await asked.http.post("/transactions/batch", content=content, headers={"content-type": media_type})
+    assert (answer.status_code, answer.json()["code"]) == (409, "malformed") and not asked.table.asked
+
+
+async def test_a_block_comes_as_json_or_as_the_bytes_that_are_signed() -> None:
+    asked, path = Asked(), f"/blocks/{BLOCK.header.height}"
+    view = from_json((await asked.get(path)).content, BlockView)
+    assert view.digest == BLOCK.digest and view.seals == (0, 1, 2)
+    assert (view.transactions[0].id, view.transactions[0].body) == (ID, {"gateway": "gateway-0"})
+    answer = await asked.get(path, headers={"accept": CBOR})
+    assert answer.content == encode((BLOCK.value(), CERTIFICATE.value()))
+
+
+GIVEN: dict[str, str] = {
+    "/task?task=activity": "TaskView",
+    "/round?task=activity&round=3": "RoundView",
+    "/rounds?task=activity": "RoundList",
+    "/report?task=activity&round=3": "ReportView",
+    "/gateway?gateway=ward-7": "GatewayView",
+    f"/consents/{ID.hex()}": "ConsentView",
+    "/status": "Status",
+    "/wait?above=3&timeout_s=0": "Status",
+    "/tasks": "Names",
+    "/gateways": "Names",
+    "/blocks?from=2&limit=3": "BlockList",
+    "/validators": "ValidatorsView",
+    "/ready": "Status",
+    "/health": "Health",
+    f"/transactions/{ID.hex()}": "TxStatus",
+}
+
+
+@pytest.mark.parametrize("path", GIVEN)
+async def test_what_is_answered_is_what_the_document_says(path: str) -> None:
+    answer = await Asked().get(path)
+    assert answer.status_code == 200, answer.text
+    kind = next(kind for kind in SAMPLES if kind.__name__ == GIVEN[path])
+    assert from_json(answer.content, kind)
+    template = path.partition("?")[0].replace(ID.hex(), "{consent}" if "consents" in path else "{id}")
+    reference = create_app(Table()).openapi()["paths"][template]["get"]["responses"]["200"]["content"][JSON]["schema"][
+        "$ref"
+    ]
+    assert reference.rpartition("/")[2] == GIVEN[path]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/task?task=fall",
+        "/round?task=activity&round=9",
+        "/rounds?task=fall",
+        "/report?task=activity&round=9",
+        "/gateway?gateway=nobody",
+        "/consents/" + "00" * 32,
+        "/blocks/999",
+        "/blobs/" + "00" * 32,
+        "/proofs/settlement?task=activity&round=9",
+        "/proofs/update?task=activity&round=3&gateway=nobody",
+        "/proofs/release?task=fall",
+        "/proofs/model?task=fall",
+        "/proofs/withdrawal?consent=" + "00" * 32,
+    ],
+)
+async def test_what_there_is_not_is_404_with_a_reason(path: str) -> None:
+    answer = await Asked().get(path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/task",
+        "/round?task=activity",
+        "/round?task=activity&round=x",
+        "/round?task=activity&round=-1",
+        "/wait?above=1&timeout_s=31",
+        "/wait?above=1&timeout_s=nan",
+        "/wait?above=1",
+        "/blocks/first",
+        "/blocks?limit=101",
+        "/blocks?from=0",
+        "/blocks/" + "9" * 20,
+        "/blobs/00",
+        "/nonces/zz",
+        "/consents/0x",
+        "/transactions/12",
+        "/events?after=x",
+    ],
+)
+async def test_a_parameter_that_is_wrong_is_named(path: str) -> None:
+    answer = await Asked().get(path)
+    assert (answer.status_code, answer.json()["code"]) == (409, "malformed")
+
+
+async def test_proofs_blobs_and_the_rest_are_bytes() -> None:
+    asked = Asked()
+    for path, body in {
+        "/proofs/settlement?task=activity&round=3": b"settlement",
+        "/proofs/update?task=activity&round=3&gateway=ward-7": b"update",
+        "/proofs/release?task=activity": b"release",
+        "/proofs/model?task=activity": b"model",
+        "/proofs/members": b"members",
+        f"/proofs/withdrawal?consent={ID.hex()}": b"withdrawal",
+        f"/blobs/{ID.hex()}": b"blob",
+        f"/nonces/{(bytes(33)).hex()}": b"7",
+        "/metrics": b"salus_height 12\n",
+    }.items():
+        answer = await asked.get(path)
+        assert (answer.status_code, answer.content) == (200, body), path
+    headers = {"x-salus-key": "aa" * 33, "x-salus-time-ms": "5", "x-salus-signature": "bb" * 64}
+    await asked.get(f"/blobs/{ID.hex()}", headers=headers)
+    assert asked.table.asked[-1] == (b"\xaa" * 33, 5, b"\xbb" * 64)
+    receipt = await asked.http.post("/updates", content=b"update", headers=headers)
+    assert receipt.content == encode((bytes(33), bytes(64))) and asked.table.asked[-1] == (b"update", b"\xbb" * 64)
+    approval = await asked.http.post("/approvals", content=b"candidate")
+    assert from_json(approval.content, Approval) == SAMPLES[Approval]
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "begun"),
+    [("?after=4", {}, (5, -1)), ("", {}, (12, -1)), ("?after=4", {"last-event-id": "9-2"}, (9, 2))],
+)
+async def test_events_begin_where_the_client_stopped(
+    query: str, headers: dict[str, str], begun: tuple[int, int]
+) -> None:
+    asked = Asked()
+    answer = await asked.get("/events" + query, headers=headers)
+    assert asked.table.asked == [begun] and answer.headers["content-type"] == "text/event-stream"
+    retry, event, heartbeat, _ = answer.text.split("\n\n")
+    assert (retry, heartbeat) == ("retry: 1000", ": still here")
+    fields = dict(line.split(": ", 1) for line in event.split("\n"))
+    assert fields["id"] == f"{begun[0]}-0" and fields["event"] == "block"
+    assert from_json(fields["data"].encode(), Event).data == {"digest": ID}
+
+
+async def test_a_validator_that_is_not_ready_says_why() -> None:
+    asked = Asked()
+    asked.table.reason = "no quorum: height 12, round 3: hospital-2 does not answer"
+    answer = await asked.get("/ready")
+    assert answer.status_code == 503
+    assert from_json(answer.content, Refusal) == Refusal("not_ready", asked.table.reason)
+    assert (await asked.get("/health")).json() == {"status": "alive"}
+
+
+async def test_the_document_holds_every_route_with_an_example_that_is_one() -> None:
+    made = json.loads((await Asked().get("/openapi.json")).content)
+    routers = (submitting.router, reading.router, proving.router, watching.router)
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    assert {(method.upper(), path) for path, each in made["paths"].items() for method in each} == {
+        (method, route.path) for route in routes for method in route.methods or ()
     }
-    assert len(operations) == 30 and len({each["operationId"] for each in operations.values()}) == 30
-    refusal = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
-    for name, each in operations.items():
-        assert each["description"] and each["responses"]["200"]["content"], name
-        assert each["responses"]["default"]["content"] == refusal, name
-        assert ("requestBody" in each) == name.startswith("POST"), name
-        assert "422" not in each["responses"], name
-    parameters = {each["name"]: each for each in operations["GET /blobs/{digest}"]["parameters"]}
-    assert parameters.keys() == {"digest", KEY_HEADER, TIME_HEADER, SIGNATURE_HEADER}
-    assert parameters["digest"]["schema"]["pattern"] == "^(0x)?([0-9a-fA-F]{2}){32}$"
-    schemas = document["components"]["schemas"]
-    assert all("examples" in schemas[view.__name__] for view in SAMPLES)
+    schemas = made["components"]["schemas"]
+    for path, methods in made["paths"].items():
+        for method, operation in methods.items():
+            named = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "path"}
+            assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}
+            assert ("requestBody" in operation) == (method == "post") and "422" not in operation["responses"]
+            for response in operation["responses"].values():
+                for content in response["content"].values():
+                    name = content["schema"].get("$ref", "").rpartition("/")[2]
+                    assert not name or ("properties" in schemas[name] and "examples" in schemas[name])
+            assert operation["responses"]["default"]["content"][JSON]["schema"]["$ref"].endswith("/Refusal")
+
+
+def test_the_document_writes_byte_strings_as_we_do() -> None:
+    made = create_app(Table()).openapi()
+    schemas = made["components"]["schemas"]
     assert schemas["TaskView"]["properties"]["model_digest"]["pattern"] == "^0x([0-9a-f]{2})*$"
-    assert "binary" not in json.dumps(schemas)
+    assert not {"binary", "contentMediaType"} & set(json.dumps(schemas).split('"'))
+    digest, *headers = made["paths"]["/blobs/{digest}"]["get"]["parameters"]
+    assert digest["schema"]["pattern"] == "^(0x)?([0-9a-fA-F]{2}){32}$"
+    assert {each["name"] for each in headers} == {KEY_HEADER, TIME_HEADER, SIGNATURE_HEADER}
+
+
+def test_each_example_is_one() -> None:
+    for kind, sample in SAMPLES.items():
+        assert from_json(to_json(sample), kind) == sample

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from salus_chain.errors import Rejected
 from salus_chain.genesis import set_hash
 from salus_chain.rules.apply import apply_block, check_tx, is_due
-from salus_chain.rules.state import NO_RELEASE, RoundStatus, State, decode_state, encode_state
+from salus_chain.rules.snapshot import decode_state, encode_state
+from salus_chain.rules.state import NO_RELEASE, RoundStatus, State
 from salus_chain.rules.transactions import (
     NO_SCORE,
     Attest,

@@ -63,6 +63,17 @@ def test_too_few_updates_are_called_that_under_every_rule() -> None:
     assert after.rounds[TASK].reason == "too_few_updates"
 
 
+@pytest.mark.parametrize(("weight", "status"), [(1 << 31, RoundStatus.EXPIRED), ((1 << 31) - 1, RoundStatus.CLOSED)])
+def test_weights_that_no_sum_could_hold_expire_the_round(weight: int, status: RoundStatus) -> None:
+    """Two gateways of half of 2^32 patients each; one patient less fits."""
+    f = federation(max_weight=1 << 31, min_updates=1, test=True)
+    state = f.opened(f.enrolled(2, patients=1 << 31), w_max=1 << 31, min_updates=2)
+    for number, each in enumerate((1 << 31, weight)):
+        state = f.apply(state, f.commit(state, number, weight=each))
+    after = f.apply(state, at_ms=state.rounds[TASK].open.deadline_ms).rounds[TASK]
+    assert (after.status, after.reason) == (status, "too_much_weight" if status is RoundStatus.EXPIRED else "")
+
+
 def test_a_score_counts_as_it_was_when_the_gateway_committed() -> None:
     state = committed(ENROLLED, "trust", gateways=3, min_updates=3)
     for number in range(3):

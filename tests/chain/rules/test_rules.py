@@ -14,7 +14,8 @@ from salus_chain.rules import apply as rules
 from salus_chain.rules import evidence, governance, members, models, rounds
 from salus_chain.rules.apply import apply_block, build_block, check_tx
 from salus_chain.rules.blocks import Block
-from salus_chain.rules.state import RoundStatus, State, encode_state, genesis_state, state_root
+from salus_chain.rules.snapshot import encode_state
+from salus_chain.rules.state import RoundStatus, State, genesis_state, state_root
 from salus_chain.rules.transactions import (
     ApproveModel,
     ApproveRelease,

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from salus_chain.errors import DecodeError
 from salus_chain.genesis import Validator
+from salus_chain.rules.snapshot import decode_state, encode_state, state_of
 from salus_chain.rules.state import (
     Attestation,
     ConsentEntry,
@@ -15,15 +16,11 @@ from salus_chain.rules.state import (
     Standing,
     State,
     Table,
-    decode_state,
-    encode_state,
     entries,
     entry_key,
     entry_value,
     sealed,
-    state_of,
     state_root,
-    touched_rows,
     write,
 )
 from tests.chain.federation import TASK, federation, signer
@@ -87,14 +84,6 @@ def test_the_root_that_grew_with_blocks_is_that_of_the_whole_state() -> None:
     assert again == STATE and state_root(again) == state_root(STATE)
 
 
-def test_what_a_block_wrote_is_told_once_each_with_its_latest_value() -> None:
-    middle = FEDERATION.apply(STATE, at_ms=STATE.rounds[TASK].open.settle_deadline_ms)
-    opened = FEDERATION.opened(middle)
-    told = list(touched_rows(opened))
-    assert len(dict(told)) == len(told)
-    assert {**dict(entries(middle)), **dict(told)} == dict(entries(opened)) != dict(entries(middle))
-
-
 @pytest.mark.parametrize("wrong", [(bytes([66]) * 3, b""), (entry_key(Table.TASKS, "a"), b"\x00"), (b"", b"")])
 def test_a_row_that_is_no_entry_is_refused(wrong: tuple[bytes, bytes]) -> None:
     with pytest.raises(DecodeError):
@@ -104,6 +93,9 @@ def test_a_row_that_is_no_entry_is_refused(wrong: tuple[bytes, bytes]) -> None:
 def test_a_state_without_a_roster_or_with_a_seat_that_is_no_members_is_refused() -> None:
     with pytest.raises(DecodeError, match="roster"):
         state_of(STATE.genesis, 1, 1, bytes(32), [])
+    second = entry_key(Table.ROSTER, b"x"), entry_value(STATE.roster)
+    with pytest.raises(DecodeError, match="one roster"):
+        state_of(STATE.genesis, 1, 1, bytes(32), [*entries(STATE), second])
     roster = replace(STATE.roster, members=STATE.roster.members[:3])
     row = entry_key(Table.ROSTER, b""), entry_value(roster)
     with pytest.raises(DecodeError, match="no member's"):

@@ -1,0 +1,98 @@
+"""A clerk at its desk: a real store and blobs, a closed round, and no network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from salus_chain.node import wire
+from salus_chain.node.blobs import FolderBlobs
+from salus_chain.node.clerk import Clerk
+from salus_chain.node.ledger import Identity
+from salus_chain.node.settler import explained
+from salus_chain.node.store import Store
+from salus_chain.reports import decode_report
+from salus_chain.rules.state import State
+from salus_chain.updates import update_digest
+from tests.chain.federation import MODEL, TASK, federation
+
+F = federation()
+CLOSED = F.closed()
+ROUND = CLOSED.rounds[TASK]
+UPDATES = [F.update(CLOSED, number) for number in range(3)]
+FILES = {update_digest(data): data for data in UPDATES}
+
+
+@dataclass
+class Desk:
+    """What a clerk asks of its ledger."""
+
+    store: Store
+    state: State = CLOSED
+    seat: int | None = 0
+    identity: Identity = field(default_factory=lambda: Identity("hospital-0", F.validators[0]))
+
+
+class Nowhere:
+    """No other validator has anything."""
+
+    async def get(self, digest: bytes, urls: object) -> None:
+        return None
+
+
+class Office:
+    def __init__(self, path: Path) -> None:
+        Store.create(path / "chain.sqlite", F.genesis)
+        self.store = Store.open(path / "chain.sqlite", F.genesis)
+        self.folder = path / "blobs"
+        self.blobs = FolderBlobs(self.folder)
+        self.sent: list[wire.Frame] = []
+        self.clerk = Clerk(
+            Desk(self.store),  # type: ignore[arg-type]
+            self.blobs,
+            Nowhere(),  # type: ignore[arg-type]
+            [TASK],
+            lambda to, frame: self.sent.append(frame),
+        )
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    made = Office(tmp_path)
+    for data in (MODEL, *UPDATES):
+        made.blobs.put(data)
+    return made
+
+
+async def test_a_closed_round_is_signed_and_its_report_kept(office: Office) -> None:
+    await office.clerk.settle(ROUND)
+    (stated,) = office.sent
+    assert isinstance(stated, wire.Stated)
+    assert stated.statement == F.settle_body(CLOSED)
+    digest = office.store.report(TASK, 1)
+    assert digest is not None
+    kept = decode_report(office.blobs.get(digest) or b"")
+    assert kept.settle == stated.statement
+    assert kept.report == explained(ROUND, FILES)
+
+
+async def test_a_report_outlives_the_updates(office: Office) -> None:
+    assert await office.clerk.report(ROUND) == explained(ROUND, FILES)
+    assert office.store.report(TASK, 1) is None
+    await office.clerk.settle(ROUND)
+    for digest in FILES:
+        (office.folder / digest.hex()).unlink()
+    assert await office.clerk.report(ROUND) == explained(ROUND, FILES)
+
+
+async def test_there_is_no_report_while_bytes_are_missing(office: Office) -> None:
+    (office.folder / update_digest(UPDATES[1]).hex()).unlink()
+    assert await office.clerk.report(ROUND) is None
+
+
+async def test_a_damaged_report_is_made_again(office: Office) -> None:
+    await office.clerk.settle(ROUND)
+    (office.folder / (office.store.report(TASK, 1) or b"").hex()).write_bytes(b"junk")
+    assert await office.clerk.report(ROUND) == explained(ROUND, FILES)
