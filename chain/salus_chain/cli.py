@@ -10,6 +10,8 @@ import typer
 from salus_chain.commands import (
     auditing,
     founding,
+    fuzzing,
+    joining,
     proving,
     repairing,
     running,
@@ -27,6 +29,7 @@ app = typer.Typer(
 
 COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "init": founding.init,
+    "join": joining.join,
     "run": running.run,
     "status": standing.status,
     "verify": proving.verify,
@@ -34,6 +37,8 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "sync": repairing.sync,
     "export": auditing.export,
     "audit": auditing.audit,
+    "fuzz": fuzzing.fuzz,
+    "mutants": fuzzing.mutants,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

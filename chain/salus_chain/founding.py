@@ -60,7 +60,7 @@ def init_chain(
     keys, genesis_path = folder / "keys", folder / "genesis.toml"
     if genesis_path.exists():
         raise ConfigError(f"{genesis_path}: a federation was founded here already; choose another folder")
-    places = [_remote(host) for host in hosts] or _local(ports or range(base_port, base_port + 2 * validators))
+    places = [place_of(host) for host in hosts] or _local(ports or range(base_port, base_port + 2 * validators))
     if validators < 1 or len(places) != validators:
         raise ConfigError(f"{validators} validators need as many hosts, or two ports each, not {hosts or ports}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ def prepare_folder(folder: Path, genesis: Genesis) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """Where a validator is for others, and what it listens on where that differs."""
 
     peer: str
@@ -116,21 +116,21 @@ class _Place:
     listen_http: str = ""
 
 
-def _local(ports: Sequence[int]) -> list[_Place]:
+def _local(ports: Sequence[int]) -> list[Place]:
     pairs = zip(ports[::2], ports[1::2], strict=False)
-    return [_Place(f"127.0.0.1:{peer}", f"https://127.0.0.1:{http}") for peer, http in pairs]
+    return [Place(f"127.0.0.1:{peer}", f"https://127.0.0.1:{http}") for peer, http in pairs]
 
 
-def _remote(address: str) -> _Place:
+def place_of(address: str) -> Place:
     """A machine may know itself by another address than others do: it listens on all that it has."""
     host, port = split_address(address)
     if port + 1 >= 1 << 16:
         raise ConfigError(f"{address}: the next port is for clients, and there is none")
     shown = f"[{host}]" if ":" in host else host
     if is_loopback(host):
-        return _Place(f"{shown}:{port}", f"https://{shown}:{port + 1}")
+        return Place(f"{shown}:{port}", f"https://{shown}:{port + 1}")
     everywhere = "[::]" if ":" in host else "0.0.0.0"  # noqa: S104  (members alone get through the handshake)
-    return _Place(f"{shown}:{port}", f"https://{shown}:{port + 1}", f"{everywhere}:{port}", f"{everywhere}:{port + 1}")
+    return Place(f"{shown}:{port}", f"https://{shown}:{port + 1}", f"{everywhere}:{port}", f"{everywhere}:{port + 1}")
 
 
 def _key(path: Path, passphrase: bytes | None) -> bytes:

@@ -22,7 +22,7 @@ from tests.chain.ports import free_ports
 RUN = CliRunner()
 
 
-@pytest.mark.parametrize("command", ["init", "run", "status", "verify", "repair", "sync"])
+@pytest.mark.parametrize("command", ["init", "run", "status", "verify", "repair", "sync", "fuzz", "mutants"])
 def test_every_command_has_help_with_an_example(command: str) -> None:
     result = RUN.invoke(app, [command, "--help"])
     assert result.exit_code == 0

@@ -31,10 +31,13 @@ def read_rule(name: str, norm_bound: int, parameters: Iterable[tuple[str, int]])
 
     Raises Rejected as `check_rule`, and `wrong_rule_parameters` for one that the rule does not know or lacks.
     """
+    if name not in RULES:
+        raise _unknown(name)
     given = {key.removeprefix(PREFIX): number for key, number in parameters if key.startswith(PREFIX)}
-    known = RULES[name].parameters if name in RULES else {}
-    for key in given.keys() - known.keys() if name in RULES else ():
-        raise Rejected("wrong_rule_parameters", f"rule {name} does not know {PREFIX}{key}; {_known(name)}")
+    known = RULES[name].parameters
+    for key in given:
+        if key not in known:
+            raise Rejected("wrong_rule_parameters", f"rule {name} does not know {PREFIX}{key}; {_known(name)}")
     numbers = {}
     for key, parameter in known.items():
         number = given.get(key, parameter.default)
@@ -49,7 +52,7 @@ def read_rule(name: str, norm_bound: int, parameters: Iterable[tuple[str, int]])
 def check_rule(rule: AggregationRule) -> None:
     """Raises Rejected `unknown_rule`, `wrong_norm_bound`, or `wrong_rule_parameters`: one out of its range."""
     if rule.name not in RULES:
-        raise Rejected("unknown_rule", f"rule {rule.name!r} is not one of {', '.join(RULES)}")
+        raise _unknown(rule.name)
     if not 0 < rule.norm_bound <= MAX_NORM_BOUND:
         raise Rejected("wrong_norm_bound", f"norm bound {rule.norm_bound} is not of 1 to {MAX_NORM_BOUND} (at 2^-24)")
     known = RULES[rule.name].parameters
@@ -57,6 +60,10 @@ def check_rule(rule: AggregationRule) -> None:
         each = known.get(key, NONE)
         if not each.low <= number <= each.high:
             raise Rejected("wrong_rule_parameters", f"{PREFIX}{key} is {number}; {_known(rule.name)}")
+
+
+def _unknown(name: str) -> Rejected:
+    return Rejected("unknown_rule", f"rule {name!r} is not one of {', '.join(RULES)}")
 
 
 def _known(name: str) -> str:

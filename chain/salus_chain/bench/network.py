@@ -67,9 +67,18 @@ class LocalNetwork:
         return ChainClient(self.founded.genesis, [self.url(seat) for seat in seats or self.seats], timeout_s=timeout_s)
 
     def start(self, seat: int, command: Sequence[str] = ("-m", "salus_chain", "run")) -> None:
-        with (self.folder / f"validator-{seat}.log").open("ab") as log:
-            self.processes[seat] = subprocess.Popen(
-                [sys.executable, *command, str(self.founded.validators[seat])],
+        self._start(seat, command, self.founded.validators[seat])
+
+    def add(self, config: Path) -> int:
+        """Start a node that is not of the genesis; the number to kill it by."""
+        number = max(len(self.seats), *(seat + 1 for seat in self.processes))
+        self._start(number, ("-m", "salus_chain", "run"), config)
+        return number
+
+    def _start(self, number: int, command: Sequence[str], config: Path) -> None:
+        with (self.folder / f"validator-{number}.log").open("ab") as log:
+            self.processes[number] = subprocess.Popen(
+                [sys.executable, *command, str(config)],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},

@@ -53,6 +53,8 @@ from salus_chain.consensus.messages import (
 from salus_chain.rules.blocks import NEVER, Block, Certificate
 from salus_chain.rules.transactions import Seal
 
+SERVED_BLOCKS: Final = 64  # in answer to one GET, at most
+
 Votes: TypeAlias = Mapping[tuple[Type, int], Message]  # by type and seat: the one of the latest round
 
 
@@ -86,6 +88,7 @@ class State:
     ahead: Votes = field(default_factory=dict)  # votes for height + 1
     timer: int = NEVER  # the round whose timer runs
     stale: bool = False  # a tick has passed in this round
+    fetched: int = -SERVED_BLOCKS  # the height at which final blocks were asked for last
     decided: bool = False
 
     @property
@@ -311,12 +314,14 @@ def step(state: State, event: Event) -> Step:
         case Timeout(height, round_):
             return _time_out(state, height, round_)
         case Tick():
-            return replace(state, stale=True), (*_again(state, None), *_check_again(state))
+            return _tick(state)
 
 
 def _work(state: State) -> Step:
-    if state.decided or state.round > 0:
+    if state.decided:
         return state, NOTHING
+    if state.round > 0:
+        return _propose_later(state)
     state, effects = _run_timer(state)
     if state.is_proposer and Type.PROPOSAL not in state.asked:
         return state, (*effects, Build(0))
@@ -339,7 +344,9 @@ def _receive(state: State, message: Message) -> Step:
         return (state if ahead is None else replace(state, ahead=ahead)), effects
     if message.height > state.height:
         known = 0 <= message.seat < len(state.later.keys)
-        return state, (Get(state.later.keys[message.seat], state.height),) if known else NOTHING
+        if not known or state.height < state.fetched + SERVED_BLOCKS:  # the answer to the last one is on its way
+            return state, NOTHING
+        return replace(state, fetched=state.height), (Get(state.later.keys[message.seat], state.height),)
     if message.height < state.height or state.decided:
         return state, NOTHING
     votes, effects = _take(state.council, state.votes, message)
@@ -350,7 +357,9 @@ def _receive(state: State, message: Message) -> Step:
         state = replace(state, asked=state.asked | {message.type})
     if message.type is Type.PROPOSAL:
         return _accept(state, message)
-    return _change(state) if message.type is Type.ROUND_CHANGE else _progress(state)
+    state, effects = _change(state) if message.round > 0 else (state, NOTHING)
+    state, more = _progress(state)
+    return state, effects + more
 
 
 def _take(council: Council, votes: Votes, message: Message) -> tuple[Votes | None, Effects]:
@@ -408,13 +417,16 @@ def _decide(state: State) -> Step:
 
 
 def _change(state: State) -> Step:
-    """Follow f+1 seats that are further; in this round, run the timer and propose when enough have come."""
-    others = (vote for (type_, seat), vote in state.votes.items() if type_ is Type.ROUND_CHANGE and seat != state.seat)
-    further = sorted((vote.round for vote in others if vote.round > state.round), reverse=True)
+    """Follow f+1 seats that are further; where a quorum is in this round or further, run its timer; propose in time."""
+    reached: dict[int, int] = {}  # by seat
+    for (_, seat), vote in state.votes.items():
+        reached[seat] = max(vote.round, reached.get(seat, 0))
+    others = (round_ for seat, round_ in reached.items() if seat != state.seat)
+    further = sorted((round_ for round_ in others if round_ > state.round), reverse=True)
     effects = NOTHING
     if len(further) > state.council.faults:
         state, effects = _leave(state, further[state.council.faults])
-    arrived = sum(type_ is Type.ROUND_CHANGE and vote.round >= state.round for (type_, _), vote in state.votes.items())
+    arrived = sum(round_ >= state.round for round_ in reached.values())
     if state.round > 0 and arrived >= state.council.quorum:
         state, timer = _run_timer(state)
         effects += timer
@@ -425,7 +437,7 @@ def _change(state: State) -> Step:
 def _propose_later(state: State) -> Step:
     """The proposer's part after round 0: the block prepared last, or a new one when there is none."""
     changes = _changes(state)
-    enough = state.round > 0 and len(changes) >= state.council.quorum
+    enough = not state.decided and state.round > 0 and len(changes) >= state.council.quorum
     if not enough or not state.is_proposer or Type.PROPOSAL in state.asked:
         return state, NOTHING
     last = _last_prepared(changes)
@@ -433,15 +445,18 @@ def _propose_later(state: State) -> Step:
         return state, (Build(state.round),)
     block = _body(state, last.digest)
     if block is None:
-        return state, tuple(Get(state.council.keys[s.seat], state.height, last.digest) for s in last.certificate)
+        locked = (change.seat for change in changes if change.prepared == last.prepared)
+        holders = dict.fromkeys((*locked, *(seal.seat for seal in last.certificate)))
+        return state, tuple(Get(state.council.keys[seat], state.height, last.digest) for seat in holders)
     return _cast_proposal(state, block, changes, last.certificate)
 
 
 def _receive_body(state: State, block: Block) -> Step:
-    wanted = any(vote.prepared != NEVER and vote.digest == block.digest for vote in state.votes.values())
-    if state.decided or not wanted or not block.whole or block.digest in state.bodies:
+    wanted = {vote.digest for vote in state.votes.values() if vote.prepared != NEVER}
+    if state.decided or block.digest not in wanted or block.digest in state.bodies or not block.whole:
         return state, NOTHING
-    state, effects = _propose_later(replace(state, bodies={**state.bodies, block.digest: block}))
+    bodies = {digest: body for digest, body in state.bodies.items() if digest in wanted}
+    state, effects = _propose_later(replace(state, bodies={**bodies, block.digest: block}))
     state, more = _progress(state)
     return state, effects + more
 
@@ -464,7 +479,7 @@ def _start(state: State, height: int, validators: tuple[bytes, ...], later: tupl
     chain_id, verify = state.council.chain_id, state.council.verify
     early = tuple(state.ahead.values()) if height == state.height + 1 else ()
     own, next_one = (Council.of(chain_id, keys, verify) for keys in (validators, later))
-    state, effects = State(state.key, own, next_one, height, state.timing), NOTHING
+    state, effects = State(state.key, own, next_one, height, state.timing, fetched=state.fetched), NOTHING
     for message in sorted(early, key=lambda each: each.type):
         state, more = _receive(state, message)
         effects += more
@@ -479,6 +494,9 @@ def _restore(state: State, messages: tuple[Message, ...], prepared: Prepared | N
     state = replace(state, round=latest, votes=votes, asked=asked, prepared=prepared)
     own = next((each for each in messages if each.type is Type.PROPOSAL and each.round == latest), None)
     state, effects = _accept(state, own) if own is not None else _change(state)
+    if latest == 0 and messages:  # what it voted for is work
+        state, timer = _run_timer(state)
+        effects += timer
     state, more = _progress(state)
     return state, effects + more
 
@@ -569,9 +587,11 @@ def _again(state: State, peer: bytes | None) -> Effects:
     return (Send(peer, due), get) if due else (get,)
 
 
-def _check_again(state: State) -> Effects:
-    """A proposal that was too far ahead of the clock may pass later."""
-    proposal = state.proposal
-    if proposal is None or proposal.block is None or state.checked == proposal.digest or state.decided:
-        return NOTHING
-    return (Check(proposal.block, fresh=not proposal.certificate),)
+def _tick(state: State) -> Step:
+    """Say and ask again; a proposal that was too far ahead of the clock may pass now."""
+    effects = _again(state, None)
+    state, proposed = _propose_later(replace(state, stale=True, fetched=state.height))
+    effects, proposal = effects + proposed, state.proposal
+    if proposal is not None and proposal.block is not None and state.checked != proposal.digest and not state.decided:
+        effects += (Check(proposal.block, fresh=not proposal.certificate),)
+    return state, effects

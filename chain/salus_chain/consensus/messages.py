@@ -47,7 +47,11 @@ class Message:
     @property
     def bare(self) -> Message:
         """The signed part alone."""
-        return replace(self, block=None, certificate=(), changes=())
+        return self if self.is_bare else replace(self, block=None, certificate=(), changes=())
+
+    @property
+    def is_bare(self) -> bool:
+        return self.block is None and not self.certificate and not self.changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ def is_valid(council: Council, message: Message) -> bool:
         case Type.ROUND_CHANGE:
             return _is_round_change(message) and is_signed(council, message) and _is_locked(council, message)
         case _:
-            return message == message.bare and message.prepared == NEVER and is_signed(council, message)
+            return message.is_bare and message.prepared == NEVER and is_signed(council, message)
 
 
 def is_decided(council: Council, decided: Decided) -> bool:
@@ -170,8 +174,8 @@ def _is_justified(council: Council, proposal: Message) -> bool:
         return False
     place = (Type.ROUND_CHANGE, proposal.height, proposal.round)
     for change in changes:
-        bare = change == change.bare and (change.type, change.height, change.round) == place
-        if not bare or not change.prepared < change.round or not is_signed(council, change):
+        here = change.is_bare and (change.type, change.height, change.round) == place
+        if not here or not change.prepared < change.round or not is_signed(council, change):
             return False
     highest = max(change.prepared for change in changes)
     if highest == NEVER:

@@ -157,7 +157,11 @@ class Clerk:
             raise Rejected("bad_signature", f"gateway {gateway.id} did not sign this upload")
         self._require_same(header, digest)
         await self._keep(data)
-        self._remember(header, digest)
+        try:
+            self._remember(header, digest)
+        except Rejected:
+            await asyncio.to_thread(self._blobs.erase, digest)  # nobody would know whose they are, or when to
+            raise
         return sign_receipt(self._ledger.identity.signer, header, digest)
 
     async def _keep(self, data: bytes) -> None:
@@ -237,9 +241,13 @@ class Clerk:
     async def _keep_report(self, each: Round, settle: Settle) -> None:
         """Nobody waits for it, and it outlives the updates."""
         made = await self.report(each)
-        if made is not None:
+        if made is None:
+            return
+        try:
             digest = await asyncio.to_thread(self._blobs.put, encode_report(RoundReport(settle, made)))
             self._ledger.store.add_report(each.open.task, each.open.round, digest)
+        except DiskFull as error:
+            log.warning("no room for a report", task=each.open.task, round=each.open.round, reason=str(error))
 
     async def _recompute(self, each: Round) -> settler.Recomputed | None:
         """None while bytes are missing that no validator gives."""

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 import structlog
 
 from salus_chain.consensus import core
-from salus_chain.consensus.core import step
+from salus_chain.consensus.core import SERVED_BLOCKS, step
 from salus_chain.consensus.messages import Council, Decided, Message
 from salus_chain.errors import ChainError, DecodeError, Rejected, Stopped
 from salus_chain.keys import Signer, verify
@@ -32,7 +32,6 @@ from salus_chain.rules.transactions import TxId, read_transaction
 EARLY_TRANSACTIONS: Final = 256
 GOSSIP_TRANSACTIONS: Final = 256  # sent again on a tick
 GOSSIP_BYTES: Final = 1 << 20  # of transactions in one frame
-SERVED_BLOCKS: Final = 64  # in answer to one GET
 SERVED_BYTES: Final = 4 << 20
 
 log = structlog.get_logger()

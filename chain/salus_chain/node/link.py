@@ -93,9 +93,9 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(high=WRITE_BYTES)
+        self._transport = transport  # type: ignore[assignment]  # uvloop's is one too, and derives from nothing
+        assert self._transport is not None
+        self._transport.set_write_buffer_limits(high=WRITE_BYTES)
         try:
             tls: SSLObject = transport.get_extra_info("ssl_object")
             self.member = member_of(tls.getpeercert(True) or b"")

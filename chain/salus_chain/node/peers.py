@@ -172,7 +172,6 @@ class Peers:
                         port,
                         ssl=self._client_tls,
                         ssl_shutdown_timeout=SHUTDOWN_S,
-                        happy_eyeballs_delay=0.25,
                     )
                     await self._greeting(link, peer.key)
                 await asyncio.shield(link.ended)

@@ -32,7 +32,7 @@ from salus_chain.rules.transactions import (
     read_transaction,
 )
 
-SNAPSHOT_WORK: Final = 4_096  # blocks and transactions that a start executes at most, while the state is small
+SNAPSHOT_WORK: Final = 2_048  # blocks and transactions that a start executes at most, while the state is small
 SNAPSHOT_BYTES_PER_WORK: Final = 1_024  # a large state is written more rarely: so it costs each little
 TAIL_BLOCKS: Final = 16  # looked at whenever the database is opened
 KIND_AT: Final = 35  # where a transaction's canonical bytes have its kind: after an array head and 34 of chain id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NewType
 
@@ -108,6 +109,7 @@ def transactions_root(transactions: Sequence[bytes]) -> bytes:
     return merkle.root(transactions)
 
 
+@lru_cache(maxsize=1024)  # the seats of a council sign the same
 def vote_bytes(
     chain_id: bytes, validators_hash: bytes, type_: int, height: int, round_: int, digest: bytes, prepared: int = NEVER
 ) -> bytes:

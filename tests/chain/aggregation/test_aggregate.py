@@ -31,7 +31,7 @@ def run(each: Round, order: list[int] | None = None) -> tuple[list[int], Report]
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_a_rule_equals_its_plain_definition(name: str, data: st.DataObject) -> None:
     each = data.draw(rounds(name))

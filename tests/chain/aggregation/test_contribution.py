@@ -23,7 +23,7 @@ def explained(each: Round) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_a_contribution_is_what_aggregating_anew_without_the_gateway_loses(name: str, data: st.DataObject) -> None:
     each = data.draw(rounds(name, most=7))

@@ -365,3 +365,11 @@ async def test_counters_count() -> None:
 def test_an_address_needs_host_and_port(address: str) -> None:
     with pytest.raises(ConfigError, match="host:port"):
         split_address(address)
+
+
+def test_it_works_the_same_on_uvloop() -> None:
+    uvloop = pytest.importorskip("uvloop")
+    uvloop.run(test_frames_arrive_in_order_with_their_sender())
+    uvloop.run(test_members_come_move_and_go())
+    uvloop.run(test_who_reads_nothing_holds_up_nobody_and_its_oldest_frames_give_way())
+    uvloop.run(test_who_is_too_fast_is_slowed_down_and_loses_nothing())

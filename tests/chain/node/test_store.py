@@ -38,7 +38,7 @@ def extend(store: Store, state: State, *transactions: bytes) -> State:
     return after
 
 
-@pytest.mark.parametrize("work", [2, 5, 4_096])
+@pytest.mark.parametrize("work", [2, 5, 2_048])
 def test_the_state_is_the_same_after_a_restart(tmp_path: Path, work: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stores, "SNAPSHOT_WORK", work)
     store = opened(tmp_path)

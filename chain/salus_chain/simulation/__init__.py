@@ -1,0 +1,1 @@
+"""Deterministic simulation of the real consensus: seeded faults and liars on a virtual clock and network."""
