@@ -68,6 +68,11 @@ def anchor(member: bytes) -> bytes:
     return builder.sign(nobody, hashes.SHA256()).public_bytes(_DER)
 
 
+def anchors_pem(members: Iterable[bytes]) -> bytes:
+    """The anchors of these members as a PEM file, for other programs; they expect the host name `HOST`."""
+    return b"".join(x509.load_der_x509_certificate(anchor(member)).public_bytes(_PEM) for member in members)
+
+
 def member_of(certificate: bytes) -> bytes:
     """The member key that issued a peer's DER certificate. Raises DecodeError when none did."""
     try:
