@@ -20,7 +20,7 @@ from tempfile import NamedTemporaryFile
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -83,7 +83,7 @@ def member_of(certificate: bytes) -> bytes:
         if key is None:
             raise ValueError("the issuer's name is not a public key")
         key.verify(leaf.signature, leaf.tbs_certificate_bytes, ec.ECDSA(hashes.SHA256()))
-    except (ValueError, TypeError, InvalidSignature) as error:
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise DecodeError(f"certificate: not issued by the key it names: {error}") from None
     return member
 

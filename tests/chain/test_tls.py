@@ -188,6 +188,14 @@ def test_who_is_no_member_any_more_does_not_resume_an_old_session() -> None:
 def test_a_certificate_names_the_key_that_signed_it_or_is_refused() -> None:
     assert member_of(credentials(A).certificate) == A.public_key
     assert member_of(forged(B.public_key, 2).certificate) == B.public_key
-    for wrong in (forged(B.public_key, 1).certificate, anchor(A.public_key), b"", b"0", forged(b"", 1).certificate):
+    future = credentials(A).certificate.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020106"), 1)
+    for wrong in (
+        future,
+        forged(B.public_key, 1).certificate,
+        anchor(A.public_key),
+        b"",
+        b"0",
+        forged(b"", 1).certificate,
+    ):
         with pytest.raises(DecodeError, match="certificate"):
             member_of(wrong)
