@@ -24,6 +24,7 @@ from salus_chain.rules.transactions import (
 
 HELLO, BYE, VOTE, DECIDED, GET, BODY, TXS, STATEMENT = range(8)
 PROTOCOL: Final = "salus/peer/1"
+MAX_FRAME_ITEMS: Final = 16_384  # a block has 2,000 transactions, a justification of 256 seats some 11 items each
 MAX_REASON_BYTES: Final = 256
 MAX_SEATS: Final = 256
 MAX_FRAME_BYTES: Final = MAX_BLOCK_BYTES + (1 << 18)  # a proposal's justification on top
@@ -106,7 +107,7 @@ def _value(frame: Frame) -> Value:
 
 def decode_frame(data: bytes) -> Frame:
     """Raises DecodeError."""
-    value = decode(data, MAX_FRAME_BYTES)
+    value = decode(data, MAX_FRAME_BYTES, MAX_FRAME_ITEMS)
     tag = value[0] if isinstance(value, tuple) and value else None
     read = READERS.get(tag) if isinstance(tag, int) else None
     if read is None or not isinstance(value, tuple):

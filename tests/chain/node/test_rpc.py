@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 
 from salus_chain.codec import encode
 from salus_chain.errors import Rejected
@@ -25,12 +26,13 @@ from salus_chain.inspection import (
     Submitted,
     ValidatorsView,
 )
-from salus_chain.node.openapi import document
-from salus_chain.node.rpc import ROUTES, create_app
+from salus_chain.node.media import CBOR, JSON
+from salus_chain.node.routes import proving, reading, submitting, watching
+from salus_chain.node.rpc import create_app
 from salus_chain.node.samples import SAMPLES
-from salus_chain.node.web import CBOR, JSON
 from salus_chain.rules.blocks import Block, Certificate
 from salus_chain.rules.transactions import Receipt, Revoke
+from salus_chain.signing import KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER
 from salus_chain.views import (
     Approval,
     GatewayView,
@@ -249,7 +251,9 @@ async def test_what_is_answered_is_what_the_document_says(path: str) -> None:
     kind = next(kind for kind in SAMPLES if kind.__name__ == GIVEN[path])
     assert from_json(answer.content, kind)
     template = path.partition("?")[0].replace(ID.hex(), "{consent}" if "consents" in path else "{id}")
-    reference = document()["paths"][template]["get"]["responses"]["200"]["content"][JSON]["schema"]["$ref"]
+    reference = create_app(Table()).openapi()["paths"][template]["get"]["responses"]["200"]["content"][JSON]["schema"][
+        "$ref"
+    ]
     assert reference.rpartition("/")[2] == GIVEN[path]
 
 
@@ -354,16 +358,34 @@ async def test_a_validator_that_is_not_ready_says_why() -> None:
 
 async def test_the_document_holds_every_route_with_an_example_that_is_one() -> None:
     made = json.loads((await Asked().get("/openapi.json")).content)
+    routers = (submitting.router, reading.router, proving.router, watching.router)
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     assert {(method.upper(), path) for path, each in made["paths"].items() for method in each} == {
-        (route.method, route.path) for route in ROUTES
+        (method, route.path) for route in routes for method in route.methods or ()
     }
+    schemas = made["components"]["schemas"]
     for path, methods in made["paths"].items():
-        for operation in methods.values():
-            named = {each["name"] for each in operation["parameters"] if each["in"] == "path"}
+        for method, operation in methods.items():
+            named = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "path"}
             assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}
-            assert operation["responses"]["default"]["content"][JSON]["example"]["code"]
-            for content in operation["responses"]["200"]["content"].values():
-                name = content["schema"].get("$ref", "").rpartition("/")[2]
-                assert not name or ("properties" in made["components"]["schemas"][name] and "example" in content)
+            assert ("requestBody" in operation) == (method == "post") and "422" not in operation["responses"]
+            for response in operation["responses"].values():
+                for content in response["content"].values():
+                    name = content["schema"].get("$ref", "").rpartition("/")[2]
+                    assert not name or ("properties" in schemas[name] and "examples" in schemas[name])
+            assert operation["responses"]["default"]["content"][JSON]["schema"]["$ref"].endswith("/Refusal")
+
+
+def test_the_document_writes_byte_strings_as_we_do() -> None:
+    made = create_app(Table()).openapi()
+    schemas = made["components"]["schemas"]
+    assert schemas["TaskView"]["properties"]["model_digest"]["pattern"] == "^0x([0-9a-f]{2})*$"
+    assert not {"binary", "contentMediaType"} & set(json.dumps(schemas).split('"'))
+    digest, *headers = made["paths"]["/blobs/{digest}"]["get"]["parameters"]
+    assert digest["schema"]["pattern"] == "^(0x)?([0-9a-fA-F]{2}){32}$"
+    assert {each["name"] for each in headers} == {KEY_HEADER, TIME_HEADER, SIGNATURE_HEADER}
+
+
+def test_each_example_is_one() -> None:
     for kind, sample in SAMPLES.items():
         assert from_json(to_json(sample), kind) == sample

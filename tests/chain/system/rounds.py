@@ -31,7 +31,7 @@ from tests.chain.system.breakable import ANSWER_S, PATIENCE_S, POLL_S, Breakable
 
 NORM_BOUND: Final = 1 << 23
 TOO_LATE: Final = frozenset({"no_open_round", "wrong_round", "wrong_deadline", "wrong_model"})
-NOT_YET: Final = frozenset({"round_active", "wrong_nonce"})  # a validator that is behind, or remembers what is over
+NOT_YET: Final = frozenset({"round_active"})  # at a validator that is behind
 
 
 @dataclass
@@ -46,7 +46,6 @@ class Rounds:
     open_ms: int = 1_500
     _opened: int = 0
     _model: bytes = model_digest(LAYOUT.digest, model_values())
-    _commits: dict[int, int] = field(default_factory=dict)  # by gateway
 
     async def found(self) -> None:
         """Have the task's first model approved by a quorum; all validators should be there."""
@@ -61,7 +60,7 @@ class Rounds:
 
         A round that closes before all have committed, as on a busy machine, is followed by a longer one.
         """
-        async with asyncio.timeout(4 * PATIENCE_S):
+        async with asyncio.timeout(2 * PATIENCE_S):
             while True:
                 number = await self._open()
                 whole = await self._all_commit(number)
@@ -87,12 +86,19 @@ class Rounds:
             try:
                 await self._final(open_round_tx(self.client.genesis.chain_id, coordinator, number - 1, body))
             except Rejected as refused:
-                if refused.code != "wrong_deadline":
+                if refused.code not in {"wrong_deadline", "wrong_nonce"}:
                     raise
                 self.open_ms *= 2
-            else:
+            if await self._round(number) is not None:  # also one that was final although it was refused somewhere
                 self._opened = number
                 return number
+
+    async def _round(self, number: int) -> RoundView | None:
+        while True:
+            try:
+                return await self.client.round(TASK, number)
+            except Unreachable:
+                await asyncio.sleep(POLL_S)
 
     async def _all_commit(self, number: int) -> bool:
         """Whether all gateways' commits came in time."""
@@ -107,14 +113,25 @@ class Rounds:
         self.uploaded[update_digest(data)] = (header, values)
         try:
             receipts = await self._receipts(data, key)
-            nonce = self._commits.get(gateway, 0)
-            await self._final(commit_tx(chain_id, key, nonce, header, update_digest(data), receipts))
+            while True:
+                nonce = await self._nonce(key)
+                try:
+                    await self._final(commit_tx(chain_id, key, nonce, header, update_digest(data), receipts))
+                    return True
+                except Rejected as refused:
+                    if refused.code != "wrong_nonce":  # one of an earlier round was final although it seemed too late
+                        raise
         except Rejected as refused:
-            if refused.code not in TOO_LATE:
+            if refused.code not in {*TOO_LATE, "duplicate_commit"}:
                 raise
-            return False
-        self._commits[gateway] = nonce + 1
-        return True
+            return refused.code == "duplicate_commit"
+
+    async def _nonce(self, key: PemSigner) -> int:
+        while True:
+            try:
+                return await self.client.next_nonce(key.public_key)
+            except Unreachable:
+                await asyncio.sleep(POLL_S)
 
     async def _receipts(self, data: bytes, key: PemSigner) -> tuple[Receipt, ...]:
         while True:

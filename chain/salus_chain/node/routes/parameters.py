@@ -1,69 +1,70 @@
-"""Reading what a request carries. Raises DecodeError naming the parameter."""
+"""What a request carries, as types that FastAPI checks and documents."""
 
 from __future__ import annotations
 
-from math import isfinite
+from typing import Annotated, Final
 
-from salus_chain.errors import DecodeError
-from salus_chain.node.web import Answer, Problem, Request
-from salus_chain.views import to_json
+from fastapi import Depends, Header, Path, Query, Request
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from salus_chain.node.clients import Service
+from salus_chain.signing import KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER
 
-def text(request: Request, name: str) -> str:
-    value = request.query.get(name, "")
-    if not value:
-        raise DecodeError(f"{name}: wanted in the query")
-    return value
-
-
-def whole(value: str | None, name: str, default: int | None = None, low: int = 0, high: int = (1 << 63) - 1) -> int:
-    """An integer of [low, high]; no value at all stands for `default`."""
-    if value is None and default is not None:
-        return default
-    digits = (value or "").removeprefix("-")
-    if not digits.isdecimal() or len(digits) > 19 or not low <= int(value or "") <= high:
-        raise DecodeError(f"{name}: an integer from {low} to {high} is wanted, not {value!r}")
-    return int(value or "")
+MAX_INTEGER: Final = (1 << 63) - 1
+MAX_WAIT_S: Final = 30.0
+MAX_LIMIT: Final = 100
 
 
-def seconds(request: Request, name: str, most: float, default: float | None = None) -> float:
-    """A number of [0, most]."""
-    value = request.query.get(name)
-    if value is None and default is not None:
-        return default
-    try:
-        number = float(value or "")
-    except ValueError:
-        number = -1.0
-    if not isfinite(number) or not 0 <= number <= most:
-        raise DecodeError(f"{name}: seconds from 0 to {most:g} are wanted, not {value!r}")
-    return number
+def asked(request: Request) -> Service:
+    """The service behind this interface. Called by itself where a dependency's 50 µs count."""
+    service: Service = request.app.state.service
+    return service
 
 
-def octets(digits: str, name: str, length: int | None = None) -> bytes:
-    """Bytes in hexadecimal, with or without `0x`."""
-    try:
-        data = bytes.fromhex(digits.removeprefix("0x"))
-    except ValueError:
-        data = b""
-    if len(data) * 2 != len(digits.removeprefix("0x")) or length not in (None, len(data)):
-        raise DecodeError(f"{name}: {length or 'some'} bytes in hexadecimal are wanted")
-    return data
+async def _asked(request: Request) -> Service:
+    return asked(request)
 
 
-def view(given: object) -> Answer:
-    return Answer(to_json(given))
+def octets(digits: str) -> bytes:
+    """Bytes in hexadecimal, with or without `0x`. Raises ValueError."""
+    digits = digits.removeprefix("0x")
+    if not digits.isalnum() and digits:  # `fromhex` lets spaces pass
+        raise ValueError("bytes in hexadecimal are wanted")
+    return bytes.fromhex(digits)
 
 
-def found(given: object | None, what: str) -> Answer:
-    """The view, or 404 saying that there is no such thing."""
-    if given is None:
-        raise Problem(404, "not_found", f"{what} is not on this chain")
-    return view(given)
+def _hexadecimal(example: str, length: str = "*") -> WithJsonSchema:
+    """Tells of bytes as they are written; with the example, since pydantic takes nothing else beside it."""
+    count = len(example) // 2
+    return WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": f"^(0x)?([0-9a-fA-F]{{2}}){length}$",
+            "description": f"{count} bytes in hexadecimal.",
+            "examples": [example],
+        }
+    )
 
 
-def file(data: bytes | None, media_type: str, what: str) -> Answer:
-    """The bytes, or 404 saying that they are not here."""
-    if data is None:
-        raise Problem(404, "not_found", f"{what} is not here")
-    return Answer(data, media_type)
+Asked = Annotated[Service, Depends(_asked)]
+
+Digest = Annotated[bytes, BeforeValidator(octets), Field(min_length=32, max_length=32), _hexadecimal("ab" * 32, "{32}")]
+PublicKey = Annotated[
+    bytes, BeforeValidator(octets), Field(min_length=33, max_length=33), _hexadecimal("02" + "ab" * 32, "{33}")
+]
+
+Task = Annotated[str, Query(alias="task", min_length=1, description="The task's name.", examples=["activity"])]
+Round = Annotated[int, Query(alias="round", ge=0, le=MAX_INTEGER, description="The round's number.", examples=[3])]
+Gateway = Annotated[str, Query(alias="gateway", min_length=1, description="The gateway's name.", examples=["ward-7"])]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many at most.", examples=[20])]
+Height = Annotated[int, Path(ge=0, le=MAX_INTEGER, description="From 1 upwards.", examples=[12])]
+Wait = Annotated[float, Query(ge=0, le=MAX_WAIT_S, allow_inf_nan=False, description="How long to wait.", examples=[20])]
+
+Signature = Annotated[bytes, BeforeValidator(octets), _hexadecimal("ab" * 64), Header(alias=SIGNATURE_HEADER)]
+Key = Annotated[bytes, BeforeValidator(octets), _hexadecimal("02" + "ab" * 32), Header(alias=KEY_HEADER)]
+TimeMs = Annotated[
+    int,
+    Header(
+        alias=TIME_HEADER, ge=0, le=MAX_INTEGER, description="When, in Unix milliseconds.", examples=[1767225600000]
+    ),
+]

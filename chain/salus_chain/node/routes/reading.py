@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Final
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from salus_chain.codec import encode
 from salus_chain.inspection import (
@@ -16,39 +18,49 @@ from salus_chain.inspection import (
     TxView,
     ValidatorsView,
 )
-from salus_chain.node.clients import Service
-from salus_chain.node.routes.parameters import found, octets, seconds, text, view, whole
-from salus_chain.node.routes.submitting import MAX_WAIT_S, PATIENCE_S
-from salus_chain.node.web import CBOR, Answer, Parameter, Problem, Request, Route
+from salus_chain.node.media import CBOR
+from salus_chain.node.refusals import Problem
+from salus_chain.node.routes.answers import GONE, found, gives, view
+from salus_chain.node.routes.parameters import (
+    MAX_INTEGER,
+    Asked,
+    Digest,
+    Gateway,
+    Height,
+    Limit,
+    Round,
+    Task,
+    Wait,
+)
 from salus_chain.rules.blocks import Block, Certificate
 from salus_chain.rules.transactions import read_transaction
-from salus_chain.views import (
-    GatewayView,
-    RoundView,
-    Status,
-    TaskView,
-)
+from salus_chain.views import GatewayView, RoundView, Status, TaskView
 
-MAX_LIMIT: Final = 100
+router = APIRouter()
 
 
-async def status(service: Service, request: Request) -> Answer:
+@router.get("/status", response_model=Status)
+async def status(service: Asked) -> Response:
+    """Where this validator stands, who else is there, and what holds it up."""
     return view(service.status())
 
 
-async def wait(service: Service, request: Request) -> Answer:
-    above = whole(request.query.get("above"), "above", low=-1)
-    return view(await service.wait(above, seconds(request, "timeout_s", MAX_WAIT_S)))
+@router.get("/wait", response_model=Status)
+async def wait(
+    service: Asked, above: Annotated[int, Query(ge=-1, le=MAX_INTEGER, examples=[11])], timeout_s: Wait
+) -> Response:
+    """The status as soon as the height is greater than `above`, or after `timeout_s`."""
+    return view(await service.wait(above, timeout_s))
 
 
-async def block(service: Service, request: Request) -> Answer:
-    """JSON to look at, or the canonical [block, certificate] for who asks for CBOR."""
-    height = whole(request.rest, "height")
+@router.get("/blocks/{height}", response_model=BlockView, responses={**gives(CBOR), **GONE})
+async def block(request: Request, service: Asked, height: Height) -> Response:
+    """A final block; with `Accept: application/cbor` the canonical [block, certificate]."""
     stored = service.block(height)
     if stored is None:
         raise Problem(404, "not_found", f"block {height} is not there yet")
     if CBOR in request.headers.get("accept", ""):
-        return Answer(encode((stored[0].value(), stored[1].value())), CBOR)
+        return Response(encode((stored[0].value(), stored[1].value())), media_type=CBOR)
     return view(block_view(*stored))
 
 
@@ -75,125 +87,68 @@ def tx_view(data: bytes) -> TxView:
     return TxView(tx.id, tx.kind.name.lower(), tx.sender, tx.nonce, len(data), asdict(tx.body))
 
 
-async def blocks(service: Service, request: Request) -> Answer:
-    first = whole(request.query.get("from"), "from", default=1, low=1)
-    return view(service.blocks(first, _limit(request)))
+@router.get("/blocks", response_model=BlockList)
+async def blocks(
+    service: Asked,
+    first: Annotated[int, Query(alias="from", ge=1, le=MAX_INTEGER, description="The first height.")] = 1,
+    limit: Limit = 20,
+) -> Response:
+    """Consecutive blocks, upwards."""
+    return view(service.blocks(first, limit))
 
 
-async def tasks(service: Service, request: Request) -> Answer:
+@router.get("/tasks", response_model=Names)
+async def tasks(service: Asked) -> Response:
+    """The names of all tasks."""
     return view(service.tasks())
 
 
-async def task(service: Service, request: Request) -> Answer:
-    name = text(request, "task")
+@router.get("/task", response_model=TaskView, responses=GONE)
+async def task(service: Asked, name: Task) -> Response:
+    """A task's model and newest release."""
     return found(service.task(name), f"task {name}")
 
 
-async def round_(service: Service, request: Request) -> Answer:
-    name, number = text(request, "task"), whole(request.query.get("round"), "round")
+@router.get("/round", response_model=RoundView, responses=GONE)
+async def round_(service: Asked, name: Task, number: Round) -> Response:
+    """One round of a task."""
     return found(service.round(name, number), f"task {name}, round {number}")
 
 
-async def rounds(service: Service, request: Request) -> Answer:
-    name = text(request, "task")
-    return found(service.rounds(name, _limit(request)), f"task {name}")
+@router.get("/rounds", response_model=RoundList, responses=GONE)
+async def rounds(service: Asked, name: Task, limit: Limit = 20) -> Response:
+    """A task's latest rounds."""
+    return found(service.rounds(name, limit), f"task {name}")
 
 
-async def report(service: Service, request: Request) -> Answer:
-    name, number = text(request, "task"), whole(request.query.get("round"), "round")
+@router.get("/report", response_model=ReportView, responses=GONE)
+async def report(service: Asked, name: Task, number: Round) -> Response:
+    """What the aggregation of a round did with each update; recomputed here when it is not at hand.
+
+    404: no such round, it is not closed, or bytes of it are not here.
+    """
     return found(await service.report(name, number), f"a report of task {name}, round {number}")
 
 
-async def gateways(service: Service, request: Request) -> Answer:
+@router.get("/gateways", response_model=Names)
+async def gateways(service: Asked) -> Response:
+    """The names of all gateways."""
     return view(service.gateways())
 
 
-async def gateway(service: Service, request: Request) -> Answer:
-    name = text(request, "gateway")
+@router.get("/gateway", response_model=GatewayView, responses=GONE)
+async def gateway(service: Asked, name: Gateway) -> Response:
+    """A gateway's enrolment."""
     return found(service.gateway(name), f"gateway {name}")
 
 
-async def consent(service: Service, request: Request) -> Answer:
-    digest = octets(request.rest, "consent", 32)
+@router.get("/consents/{consent}", response_model=ConsentView, responses=GONE)
+async def consent(service: Asked, digest: Annotated[Digest, Path(alias="consent")]) -> Response:
+    """A consent, by its salted digest."""
     return found(service.consent(digest), f"consent {digest.hex()[:16]}")
 
 
-async def validators(service: Service, request: Request) -> Answer:
+@router.get("/validators", response_model=ValidatorsView)
+async def validators(service: Asked) -> Response:
+    """Who decides, who observes, which change is pending."""
     return view(service.validators())
-
-
-def _limit(request: Request) -> int:
-    return whole(request.query.get("limit"), "limit", default=20, low=1, high=MAX_LIMIT)
-
-
-_TASK: Final = Parameter("task", "The task's name.", required=True, example="activity")
-_ROUND: Final = Parameter("round", "The round's number.", type="integer", required=True, example=3)
-_LIMIT: Final = Parameter("limit", f"How many at most, up to {MAX_LIMIT}.", type="integer", example=20)
-_GONE: Final = {404: "there is no such thing"}
-
-ROUTES: Final[tuple[Route[Service], ...]] = (
-    Route("GET", "/status", status, "Where this validator stands, who else is there, and what holds it up.", Status),
-    Route(
-        "GET",
-        "/wait",
-        wait,
-        "The status as soon as the height is greater than `above`, or after `timeout_s`.",
-        Status,
-        (
-            Parameter("above", "A height.", type="integer", required=True, example=11),
-            Parameter("timeout_s", "How long to wait.", type="number", required=True, example=20.0),
-        ),
-        timeout_s=PATIENCE_S,
-    ),
-    Route(
-        "GET",
-        "/blocks/{height}",
-        block,
-        "A final block; with `Accept: application/cbor` the canonical [block, certificate].",
-        BlockView,
-        (Parameter("height", "From 1 upwards.", "path", "integer", required=True, example=12),),
-        statuses=_GONE,
-    ),
-    Route(
-        "GET",
-        "/blocks",
-        blocks,
-        "Consecutive blocks, upwards.",
-        BlockList,
-        (Parameter("from", "The first height, 1 by default.", type="integer", example=1), _LIMIT),
-    ),
-    Route("GET", "/tasks", tasks, "The names of all tasks.", Names),
-    Route("GET", "/task", task, "A task's model and newest release.", TaskView, (_TASK,), statuses=_GONE),
-    Route("GET", "/round", round_, "One round of a task.", RoundView, (_TASK, _ROUND), statuses=_GONE),
-    Route("GET", "/rounds", rounds, "A task's latest rounds.", RoundList, (_TASK, _LIMIT), statuses=_GONE),
-    Route(
-        "GET",
-        "/report",
-        report,
-        "What the aggregation of a round did with each update; recomputed here when it is not at hand.",
-        ReportView,
-        (_TASK, _ROUND),
-        timeout_s=120.0,
-        statuses={404: "no such round, it is not closed, or bytes of it are not here"},
-    ),
-    Route("GET", "/gateways", gateways, "The names of all gateways.", Names),
-    Route(
-        "GET",
-        "/gateway",
-        gateway,
-        "A gateway's enrolment.",
-        GatewayView,
-        (Parameter("gateway", "Its name.", required=True, example="ward-7"),),
-        statuses=_GONE,
-    ),
-    Route(
-        "GET",
-        "/consents/{consent}",
-        consent,
-        "A consent, by its salted digest.",
-        ConsentView,
-        (Parameter("consent", "32 bytes in hexadecimal.", "path", required=True, example="ab" * 32),),
-        statuses=_GONE,
-    ),
-    Route("GET", "/validators", validators, "Who decides, who observes, which change is pending.", ValidatorsView),
-)

@@ -2,110 +2,82 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from fastapi import APIRouter, Path, Query, Request, Response
 
-from salus_chain.codec import decode, items, octets
+from salus_chain import codec
 from salus_chain.errors import DecodeError
-from salus_chain.inspection import (
-    Batch,
-)
-from salus_chain.node.clients import Service
-from salus_chain.node.routes import parameters
-from salus_chain.node.routes.parameters import seconds, view
-from salus_chain.node.web import BINARY, CBOR, JSON, TEXT, Answer, Parameter, Request, Route
+from salus_chain.inspection import Batch
+from salus_chain.node.media import BINARY, CBOR, JSON, TEXT
+from salus_chain.node.routes.answers import REFUSED, Responses, gives, takes, view
+from salus_chain.node.routes.parameters import MAX_WAIT_S, Asked, Digest, PublicKey, Wait, asked, octets
 from salus_chain.rules.transactions import MAX_TX_BYTES
-from salus_chain.views import (
-    TxStatus,
-)
+from salus_chain.views import Refusal, TxStatus
 
-MAX_WAIT_S: Final = 30.0
 MAX_BATCH: Final = 5_000
 MAX_BATCH_BYTES: Final = 8 << 20
-PATIENCE_S: Final = MAX_WAIT_S + 5.0  # of the server, with a request that waits
+MOST_BYTES: Final = {"/transactions": MAX_TX_BYTES, "/transactions/batch": MAX_BATCH_BYTES}
+
+_LATER: Final[Responses] = {429: {"model": Refusal, "description": "Too much waits, or too fast: try again later."}}
+
+router = APIRouter()
 
 
-async def submit(service: Service, request: Request) -> Answer:
-    """The id; with `wait_s`, the status once the transaction is final, or after that long."""
-    tx_id = service.submit(request.body)
-    if "wait_s" not in request.query:
-        return Answer(tx_id, BINARY)
-    return view(await service.transaction(tx_id, seconds(request, "wait_s", MAX_WAIT_S)))
+@router.post(
+    "/transactions",
+    response_model=TxStatus,
+    responses={**gives(BINARY), **REFUSED, **_LATER},
+    openapi_extra=takes(BINARY),
+)
+async def submit(
+    request: Request,
+    wait_s: Annotated[float | None, Query(ge=0, le=MAX_WAIT_S, allow_inf_nan=False, examples=[10])] = None,
+) -> Response:
+    """Submit a transaction: canonical bytes.
+
+    Gives its id (32 bytes); with `wait_s`, its status as JSON once it is final, or after that long.
+    """
+    service = asked(request)
+    tx_id = service.submit(await request.body())
+    if wait_s is None:
+        return Response(tx_id, media_type=BINARY)
+    return view(await service.transaction(tx_id, wait_s))
 
 
-async def submit_batch(service: Service, request: Request) -> Answer:
-    """Each by itself: one that is refused does not spoil the others."""
-    is_json = request.headers.get("content-type", "").startswith(JSON)
-    batch = _hexadecimal(request.body) if is_json else _canonical(request.body)
-    return view(Batch(service.submit_batch(batch)))
+@router.post("/transactions/batch", response_model=Batch, responses=REFUSED, openapi_extra=takes(CBOR, JSON))
+async def submit_batch(request: Request, service: Asked) -> Response:
+    """Submit up to 5,000 transactions: a canonical CBOR array of byte strings, or a JSON list of hexadecimal.
+
+    Each by itself: one that is refused does not spoil the others.
+    """
+    body, is_json = await request.body(), request.headers.get("content-type", "").startswith(JSON)
+    return view(Batch(service.submit_batch(_hexadecimal(body) if is_json else _canonical(body))))
 
 
 def _canonical(body: bytes) -> tuple[bytes, ...]:
-    return items(decode(body, MAX_BATCH_BYTES), lambda each: octets(each, "transaction"), "batch", MAX_BATCH)
+    rows = codec.decode(body, MAX_BATCH_BYTES)
+    return codec.items(rows, lambda each: codec.octets(each, "transaction"), "batch", MAX_BATCH)
 
 
 def _hexadecimal(body: bytes) -> tuple[bytes, ...]:
     try:
         rows = msgspec.json.decode(body, type=list[str])
-    except (msgspec.DecodeError, RecursionError) as error:
+        if len(rows) > MAX_BATCH:
+            raise DecodeError(f"batch: {len(rows)} transactions where at most {MAX_BATCH} are taken")
+        return tuple(map(octets, rows))
+    except (ValueError, RecursionError) as error:
         raise DecodeError(f"batch: a list of hexadecimal strings is wanted: {error}") from None
-    if len(rows) > MAX_BATCH:
-        raise DecodeError(f"batch: {len(rows)} transactions where at most {MAX_BATCH} are taken")
-    return tuple(parameters.octets(row, "transaction") for row in rows)
 
 
-async def transaction(service: Service, request: Request) -> Answer:
-    tx_id = parameters.octets(request.rest, "transaction id", 32)
-    return view(await service.transaction(tx_id, seconds(request, "timeout_s", MAX_WAIT_S, 0.0)))
+@router.get("/transactions/{id}", response_model=TxStatus)
+async def transaction(service: Asked, tx_id: Annotated[Digest, Path(alias="id")], timeout_s: Wait = 0.0) -> Response:
+    """What became of a transaction; `timeout_s`: wait so long until it is final or dropped."""
+    return view(await service.transaction(tx_id, timeout_s))
 
 
-async def nonce(service: Service, request: Request) -> Answer:
-    public_key = parameters.octets(request.rest, "public key", 33)
-    return Answer(str(service.next_nonce(public_key)).encode(), TEXT)
-
-
-ROUTES: Final[tuple[Route[Service], ...]] = (
-    Route(
-        "POST",
-        "/transactions",
-        submit,
-        "Submit a transaction: canonical bytes. Gives its id (32 bytes); with `wait_s`, its status as JSON.",
-        TxStatus,
-        (Parameter("wait_s", "How long to wait for it to become final.", type="number", example=10.0),),
-        takes=(BINARY,),
-        most_bytes=MAX_TX_BYTES,
-        timeout_s=PATIENCE_S,
-        statuses={409: "a rule refuses it, as a block would", 429: "too much waits, or too fast: try again later"},
-    ),
-    Route(
-        "POST",
-        "/transactions/batch",
-        submit_batch,
-        f"Submit up to {MAX_BATCH} transactions: a canonical CBOR array of byte strings, or a JSON list of hex.",
-        Batch,
-        takes=(CBOR, JSON),
-        most_bytes=MAX_BATCH_BYTES,
-        statuses={409: "not a batch"},
-    ),
-    Route(
-        "GET",
-        "/transactions/{id}",
-        transaction,
-        "What became of a transaction.",
-        TxStatus,
-        (
-            Parameter("id", "32 bytes in hexadecimal.", "path", required=True, example="ab" * 32),
-            Parameter("timeout_s", "How long to wait until it is final or dropped.", type="number", example=20.0),
-        ),
-        timeout_s=PATIENCE_S,
-    ),
-    Route(
-        "GET",
-        "/nonces/{public_key}",
-        nonce,
-        "The nonce for this key's next transaction, counting those that wait here.",
-        TEXT,
-        (Parameter("public_key", "33 bytes in hexadecimal.", "path", required=True, example="02" + "ab" * 32),),
-    ),
-)
+@router.get("/nonces/{public_key}", response_class=Response, responses=gives(TEXT))
+async def nonce(service: Asked, public_key: PublicKey) -> Response:
+    """The nonce for this key's next transaction, counting those that wait here."""
+    return Response(str(service.next_nonce(public_key)), media_type=TEXT)
