@@ -20,7 +20,7 @@ from tempfile import NamedTemporaryFile
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -68,6 +68,11 @@ def anchor(member: bytes) -> bytes:
     return builder.sign(nobody, hashes.SHA256()).public_bytes(_DER)
 
 
+def anchors_pem(members: Iterable[bytes]) -> bytes:
+    """The anchors of these members as a PEM file, for other programs; they expect the host name `HOST`."""
+    return b"".join(x509.load_der_x509_certificate(anchor(member)).public_bytes(_PEM) for member in members)
+
+
 def member_of(certificate: bytes) -> bytes:
     """The member key that issued a peer's DER certificate. Raises DecodeError when none did."""
     try:
@@ -78,7 +83,7 @@ def member_of(certificate: bytes) -> bytes:
         if key is None:
             raise ValueError("the issuer's name is not a public key")
         key.verify(leaf.signature, leaf.tbs_certificate_bytes, ec.ECDSA(hashes.SHA256()))
-    except (ValueError, TypeError, InvalidSignature) as error:
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise DecodeError(f"certificate: not issued by the key it names: {error}") from None
     return member
 

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -117,15 +118,19 @@ def seeds() -> list[bytes]:
 
 def main(arguments: list[str]) -> None:
     try:
-        import atheris as engine
+        import atheris
     except ImportError:
         sys.exit("atheris is not installed; see the extra `fuzz` (PyPI has wheels for Python 3.11 on Linux)")
+    for name in [name for name in sys.modules if name.startswith(("salus_chain", "tests."))]:
+        del sys.modules[name]  # to be imported once more, so that atheris sees which branches an input takes
+    with atheris.instrument_imports(include=["salus_chain"], enable_loader_override=False):
+        here = import_module("tests.fuzz.decoders")
+        good = here.seeds()
     with tempfile.TemporaryDirectory() as folder:
-        for number, data in enumerate(seeds()):
+        for number, data in enumerate(good):
             (Path(folder) / f"seed-{number}").write_bytes(data)
-        engine.instrument_all()
-        engine.Setup([*arguments, folder], run)
-        engine.Fuzz()
+        atheris.Setup([*arguments, folder], here.run)
+        atheris.Fuzz()
 
 
 if __name__ == "__main__":
