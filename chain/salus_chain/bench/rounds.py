@@ -16,6 +16,7 @@ from salus_chain.bench.network import LocalNetwork
 from salus_chain.bench.people import PROGRAM, TASK, Gateway, Hospital, layout, open_round, update
 from salus_chain.candidates import ModelCandidate
 from salus_chain.client import ChainClient
+from salus_chain.config import beside
 from salus_chain.errors import ChainError
 from salus_chain.genesis import faults
 from salus_chain.keys import PemSigner, verify
@@ -23,6 +24,7 @@ from salus_chain.layout import Layout
 from salus_chain.light import auditor
 from salus_chain.light.proofs import check_proof
 from salus_chain.node.storage.holdings import DATABASE_FILE
+from salus_chain.node.validator import read_validator
 from salus_chain.rules.transactions import sign_receipt
 from salus_chain.signing import commit_tx, enrol_tx, open_round_tx
 from salus_chain.updates import update_digest
@@ -101,7 +103,8 @@ async def settled(network: LocalNetwork, gateways: Sequence[Gateway], shape: Lay
 
 async def _round(network: LocalNetwork, gateways: Sequence[Gateway], shape: Layout) -> Settled:
     async with network.client(timeout_s=PATIENCE_S) as client:
-        folder = network.founded.validators[0].with_suffix("")
+        config = network.founded.validators[0]
+        folder = beside(config, read_validator(config).folder)
         first, disk = await client.height(), _disk_bytes(folder)
         number, deadline_ms = await opened(network, client, shape, OPEN_MS, len(gateways))
         task = await client.task(TASK)
