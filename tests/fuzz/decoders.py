@@ -25,9 +25,9 @@ from salus_chain.genesis import read_genesis
 from salus_chain.keys import verify
 from salus_chain.layout import Layout
 from salus_chain.light.proofs import check_proof
-from salus_chain.node.records import read_records
-from salus_chain.node.sources import read_decided
-from salus_chain.node.wire import decode_frame, decode_lock
+from salus_chain.node.network.wire import decode_frame, decode_lock
+from salus_chain.node.recovery.sources import read_decided
+from salus_chain.node.storage.records import read_records
 from salus_chain.reports import decode_report
 from salus_chain.rules.blocks import Certificate, decode_block
 from salus_chain.rules.snapshot import decode_state
@@ -93,7 +93,7 @@ def run(data: bytes) -> None:
 
 def seeds() -> list[bytes]:
     """A good input of most decoders, for a fuzzer to begin with."""
-    from salus_chain.node.wire import encode_frame
+    from salus_chain.node.network.wire import encode_frame
     from salus_chain.rules.blocks import encode_block
     from salus_chain.rules.snapshot import encode_state
     from salus_chain.tls import credentials

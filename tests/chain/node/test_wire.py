@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from salus_chain.consensus.messages import Decided, Message, Prepared, Type
 from salus_chain.errors import DecodeError
-from salus_chain.node.wire import (
+from salus_chain.node.network.wire import (
     MAX_FRAME_BYTES,
     PROTOCOL,
     Body,
