@@ -13,7 +13,7 @@ from salus_chain.errors import DecodeError
 from salus_chain.fixed import Int32s
 from salus_chain.layout import Layout
 from salus_chain.rules.transactions import ApproveModel, ApproveRelease, Statement
-from salus_chain.updates import encode_model
+from salus_chain.updates import FILE_ITEMS, encode_model
 
 MODEL_TAG = b"salus/candidate/model"
 RELEASE_TAG = b"salus/candidate/release"
@@ -77,7 +77,7 @@ def encode_candidate(candidate: Candidate) -> bytes:
 
 def decode_candidate(data: bytes) -> Candidate:
     """Raises DecodeError."""
-    value = decode(data)
+    value = decode(data, max_items=FILE_ITEMS)
     if isinstance(value, tuple) and value[:1] == (RELEASE_TAG,):
         _, manifest, model = fields(value, 3, "release candidate")
         return ReleaseCandidate(octets(manifest, "signed_manifest"), octets(model, "model"))
@@ -94,7 +94,7 @@ def decode_candidate(data: bytes) -> Candidate:
 
 def decode_release(blob: bytes) -> ReleaseCandidate:
     """Read a release file back. Raises DecodeError."""
-    manifest, model = fields(decode(blob), 2, "release")
+    manifest, model = fields(decode(blob, max_items=FILE_ITEMS), 2, "release")
     return ReleaseCandidate(octets(manifest, "signed_manifest"), octets(model, "model"))
 
 

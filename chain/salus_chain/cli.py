@@ -17,6 +17,7 @@ from salus_chain.commands import (
     running,
     standing,
     transacting,
+    trusting,
     voting,
 )
 
@@ -30,6 +31,7 @@ app = typer.Typer(
 COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "init": founding.init,
     "join": joining.join,
+    "anchors": trusting.anchors,
     "run": running.run,
     "status": standing.status,
     "verify": proving.verify,

@@ -20,6 +20,7 @@ Value: TypeAlias = "int | bytes | tuple[Value, ...]"
 INT_MIN: Final = -(1 << 63)
 INT_MAX: Final = (1 << 64) - 1
 MAX_BYTES: Final = 64 << 20  # the largest release or model that a validator takes in
+MAX_ITEMS: Final = 1 << 18  # where nothing less is known: a report of all gateways of 100 hospitals
 MAX_DEPTH: Final = 12
 IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9._:/@+~-]{0,63}")  # tasks, gateways, algorithms, rules
 
@@ -35,13 +36,15 @@ def encode(value: Value) -> bytes:
     return cbor2.dumps(value, canonical=True)
 
 
-def decode(data: bytes, max_bytes: int = MAX_BYTES) -> Value:
-    """Read canonical bytes.
+def decode(data: bytes, max_bytes: int = MAX_BYTES, max_items: int = MAX_ITEMS) -> Value:
+    """Read canonical bytes. `max_items` bounds memory and time where many small items could come in few bytes.
 
-    Raises DecodeError: too long, too deep, malformed, another type or another spelling.
+    Raises DecodeError: too long, too many items, too deep, malformed, another type or another spelling.
     """
     if len(data) > max_bytes:
         raise DecodeError(f"{len(data)} bytes where at most {max_bytes} are taken")
+    if len(data) > max_items and has_more_items(data, max_items):
+        raise DecodeError(f"more than {max_items} items")
     try:
         value = _freeze(cbor2.loads(data, max_depth=MAX_DEPTH + 1, allow_indefinite=False), MAX_DEPTH)
     except (
@@ -56,6 +59,22 @@ def decode(data: bytes, max_bytes: int = MAX_BYTES) -> Value:
     if cbor2.dumps(value, canonical=True) != data:  # as `encode`, whose checks `_freeze` has made
         raise DecodeError("not canonical CBOR: it has another spelling than the deterministic one")
     return value
+
+
+def has_more_items(data: bytes, most: int) -> bool:
+    """Whether CBOR has more than `most` items of any depth; looks at no more than so many of their heads."""
+    at, size = 0, len(data)
+    for _ in range(most):
+        if at >= size:
+            return False
+        head = data[at]
+        argument, at = head & 31, at + 1
+        if 24 <= argument <= 27:
+            end = at + (1 << argument - 24)
+            argument, at = int.from_bytes(data[at:end], "big"), end
+        if head >> 5 in (2, 3):  # byte and text strings bring their content along; all else is heads
+            at += argument
+    return at < size
 
 
 def _check(value: Value, depth: int) -> None:

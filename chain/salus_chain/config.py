@@ -27,7 +27,7 @@ def load(path: Path, kind: type[T]) -> T:
         return msgspec.toml.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; name an existing configuration file") from None
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except (msgspec.ValidationError, msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: {error}") from None
 
 

@@ -11,10 +11,10 @@ from salus_chain.durable import make_folder
 from salus_chain.errors import ConfigError
 from salus_chain.genesis import Genesis, Policy, Validator, check_genesis, is_loopback, split_address, write_genesis
 from salus_chain.keys import PemSigner
-from salus_chain.node.holdings import DATABASE_FILE, VOTES_FILE
-from salus_chain.node.store import Store
+from salus_chain.node.storage.holdings import DATABASE_FILE, VOTES_FILE
+from salus_chain.node.storage.store import Store
+from salus_chain.node.storage.votes import VoteLog
 from salus_chain.node.validator import VALIDATOR_FILE, ConsentSeat, GatewaySeat, ValidatorConfig, write_validator
-from salus_chain.node.votes import VoteLog
 from salus_chain.passphrases import open_key
 
 BLOBS_FOLDER = "blobs"

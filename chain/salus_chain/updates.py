@@ -37,6 +37,7 @@ __all__ = [
 
 UPLOAD_DOMAIN: Final = b"salus/upload/1"
 MODEL_TAG: Final = b"salus/model"
+FILE_ITEMS: Final = 16  # a header, and one byte string of all numbers
 
 
 def encode_update(header: UpdateHeader, values: Int32s) -> bytes:
@@ -48,7 +49,7 @@ def encode_update(header: UpdateHeader, values: Int32s) -> bytes:
 
 def decode_update(data: bytes) -> tuple[UpdateHeader, Int32s]:
     """Raises DecodeError: malformed, not canonical, or a body that is not the header's `d` int32s."""
-    head, body = fields(decode(data), 2, "update")
+    head, body = fields(decode(data, max_items=FILE_ITEMS), 2, "update")
     header = UpdateHeader.read(head)
     return header, _unpack(octets(body, "update body", 4 * header.d))
 
@@ -73,7 +74,7 @@ def encode_model(layout_digest: bytes, values: Int32s) -> bytes:
 
 def decode_model(data: bytes) -> tuple[bytes, Int32s]:
     """The layout digest and int32 (D,). Raises DecodeError."""
-    tag, layout_digest, body = fields(decode(data), 3, "model")
+    tag, layout_digest, body = fields(decode(data, max_items=FILE_ITEMS), 3, "model")
     if tag != MODEL_TAG:
         raise DecodeError("model: not a model file")
     raw = octets(body, "model body")

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from salus_chain import keys
-from salus_chain.node.approvals import RELEASE_DOMAIN
+from salus_chain.node.settling.approvals import RELEASE_DOMAIN
 from salus_chain.proto import release_pb2
 from salus_edge.errors import Refused
 from salus_edge.frontend.pipeline import FrontEnd, manifest_frontend

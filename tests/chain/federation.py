@@ -13,7 +13,7 @@ from salus_chain.fixed import Int32s
 from salus_chain.genesis import Genesis, Policy, Validator, quorum, set_hash
 from salus_chain.keys import KeySigner
 from salus_chain.layout import Layout, Variable
-from salus_chain.node.settler import recompute
+from salus_chain.node.settling.settler import recompute
 from salus_chain.rules.apply import apply_tx, begin, build_block
 from salus_chain.rules.blocks import NEVER, VOTE_DOMAIN, Block, Certificate, vote_bytes
 from salus_chain.rules.state import State, genesis_state

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from salus_chain.node.prover import Prover
-from salus_chain.node.store import Store
+from salus_chain.node.http.prover import Prover
+from salus_chain.node.storage.store import Store
 from salus_chain.rules.state import State
 from salus_chain.rules.transactions import (
     ApproveModel,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import resource
+import tracemalloc
 from contextlib import suppress
 
 import cbor2
@@ -15,6 +17,7 @@ from salus_chain.codec import (
     decode,
     encode,
     fields,
+    has_more_items,
     identifier,
     integer,
     items,
@@ -83,6 +86,44 @@ def test_a_flipped_bit_never_reads_as_the_same_value(value: Value, data: st.Data
 def test_every_other_spelling_and_type_is_refused(data: bytes) -> None:
     with pytest.raises(DecodeError):
         decode(data)
+
+
+def count(value: Value) -> int:
+    return 1 + sum(map(count, value)) if isinstance(value, tuple) else 1
+
+
+@given(values)
+def test_items_are_counted_at_every_depth(value: Value) -> None:
+    data, whole = encode((value, bytes(100))), count((value, b""))
+    assert not has_more_items(data, whole) and has_more_items(data, whole - 1)
+    assert decode(data, max_items=whole) == (value, bytes(100))
+
+
+@given(st.binary(max_size=200), st.integers(0, 20))
+def test_counting_items_takes_any_bytes_and_never_refuses_what_is_within(data: bytes, most: int) -> None:
+    counted = has_more_items(data, most)
+    with suppress(DecodeError):
+        assert counted == (count(decode(data)) > most)
+
+
+@pytest.mark.parametrize("item", [b"\x00", b"\x80", b"\x81\x00", b"\xa0", b"\x40"], ids=bytes.hex)
+def test_many_small_items_cost_no_memory(item: bytes) -> None:
+    size = (4 << 20) // len(item)
+    data = b"\x9a" + size.to_bytes(4, "big") + item * size
+    tracemalloc.start()
+    with pytest.raises(DecodeError, match="more than 1000 items"):
+        decode(data, max_items=1_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 16
+
+
+@pytest.mark.parametrize("head", [b"\x9a\xff\xff\xff\xff", b"\x9b\x0f" + b"\xff" * 7, b"\x5b\x00\x00\x01" + bytes(5)])
+def test_a_length_that_is_not_there_costs_no_memory(head: bytes) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DecodeError):
+        decode(head + bytes(100))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 16 << 10
 
 
 def test_too_many_bytes_are_refused_unread() -> None:

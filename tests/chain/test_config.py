@@ -32,6 +32,12 @@ def test_what_is_wrong_is_named_with_its_file(tmp_path: Path, text: str, message
     assert "ward.toml" in str(error.value)
 
 
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ward.toml").write_bytes(b"\x80")
+    with pytest.raises(ConfigError, match=r"ward\.toml"):
+        load(tmp_path / "ward.toml", Ward)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
         load(tmp_path / "none.toml", Ward)

@@ -4,7 +4,7 @@ import pytest
 
 from salus_chain.codec import encode
 from salus_chain.errors import DecodeError
-from salus_chain.node.settler import explained, recompute
+from salus_chain.node.settling.settler import explained, recompute
 from salus_chain.reports import REPORT_TAG, RoundReport, decode_report, encode_report
 from salus_chain.updates import update_digest
 from tests.chain.federation import MODEL, TASK, federation

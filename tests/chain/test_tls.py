@@ -8,17 +8,21 @@ import ssl
 import threading
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from typer.testing import CliRunner
 
+from salus_chain.cli import app
 from salus_chain.errors import DecodeError
+from salus_chain.genesis import write_genesis
 from salus_chain.keys import public_key_of
-from salus_chain.tls import Credentials, anchor, client_context, credentials, member_of, server_context
-from tests.chain.federation import signer
+from salus_chain.tls import HOST, Credentials, anchor, client_context, credentials, member_of, server_context
+from tests.chain.federation import federation, signer
 
 A, B, STRANGER = signer(1), signer(2), signer(77)
 MEMBERS = (A.public_key, B.public_key)
@@ -38,7 +42,7 @@ class Outcome:
     fault: str = ""
 
 
-def shake(server: ssl.SSLContext, client: ssl.SSLContext) -> Outcome:
+def shake(server: ssl.SSLContext, client: ssl.SSLContext, host: str | None = None) -> Outcome:
     """A handshake over loopback; the server says `hello` to whom it lets in."""
     outcome = Outcome()
 
@@ -59,7 +63,7 @@ def shake(server: ssl.SSLContext, client: ssl.SSLContext) -> Outcome:
         thread.start()
         try:
             plain = socket.create_connection(listener.getsockname(), timeout=5)
-            with plain, client.wrap_socket(plain) as tls:
+            with plain, client.wrap_socket(plain, server_hostname=host) as tls:
                 outcome.got, outcome.version = tls.recv(10), tls.version()
         except OSError as error:
             outcome.fault = outcome.fault or str(error)
@@ -105,6 +109,18 @@ def test_a_client_of_an_open_server_needs_no_certificate_and_still_checks_the_se
     assert shake(server_context(credentials(A), None), client_context(MEMBERS)).version == "TLSv1.3"
     outcome = shake(server_context(credentials(STRANGER), None), client_context(MEMBERS))
     assert outcome.version is None and outcome.got == b"" and outcome.fault
+
+
+def test_a_program_that_checks_host_names_knows_the_validators_by_the_anchors_file(tmp_path: Path) -> None:
+    write_genesis(tmp_path / "genesis.toml", federation().genesis)
+    out = tmp_path / "anchors.pem"
+    command = ["anchors", "--genesis", str(tmp_path / "genesis.toml"), "--out", str(out)]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0 and "4 validators" in done.output
+    for own, known in ((credentials(B), True), (credentials(STRANGER), False)):
+        client = ssl.create_default_context(cafile=str(out))
+        outcome = shake(server_context(own, None), client, HOST)
+        assert (outcome.got == b"hello") == known, outcome.fault
 
 
 STRANGERS = {
@@ -172,6 +188,14 @@ def test_who_is_no_member_any_more_does_not_resume_an_old_session() -> None:
 def test_a_certificate_names_the_key_that_signed_it_or_is_refused() -> None:
     assert member_of(credentials(A).certificate) == A.public_key
     assert member_of(forged(B.public_key, 2).certificate) == B.public_key
-    for wrong in (forged(B.public_key, 1).certificate, anchor(A.public_key), b"", b"0", forged(b"", 1).certificate):
+    future = credentials(A).certificate.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020106"), 1)
+    for wrong in (
+        future,
+        forged(B.public_key, 1).certificate,
+        anchor(A.public_key),
+        b"",
+        b"0",
+        forged(b"", 1).certificate,
+    ):
         with pytest.raises(DecodeError, match="certificate"):
             member_of(wrong)

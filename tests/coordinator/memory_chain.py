@@ -11,8 +11,8 @@ import numpy as np
 from salus_chain.candidates import Candidate, ModelCandidate
 from salus_chain.client import ChainClient
 from salus_chain.fixed import Int32s
-from salus_chain.node import approvals
-from salus_chain.node.settler import recompute
+from salus_chain.node.settling import approvals
+from salus_chain.node.settling.settler import recompute
 from salus_chain.rules.apply import apply_tx, begin
 from salus_chain.rules.state import Round, State, genesis_state
 from salus_chain.rules.transactions import Enrol, Statement, read_transaction

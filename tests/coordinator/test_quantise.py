@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from salus_chain.node.tflite import read_constants
+from salus_chain.node.settling.tflite import read_constants
 from salus_coordinator.errors import ModelError
 from salus_coordinator.model import forward, oracle
 from salus_coordinator.model.device import ALIGNMENT, Scale, kernel_scales

@@ -23,7 +23,7 @@ from salus_chain.fixed import SCALE
 from salus_chain.founding import Founded, init_chain
 from salus_chain.genesis import Policy
 from salus_chain.keys import PemSigner
-from salus_chain.node.approvals import RELEASE_DOMAIN
+from salus_chain.node.settling.approvals import RELEASE_DOMAIN
 from salus_chain.node.validator import GatewaySeat
 from salus_chain.proto import release_pb2
 from salus_chain.rules.transactions import OpenRound

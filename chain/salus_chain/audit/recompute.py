@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from salus_chain.audit.lineage import Settled
 from salus_chain.errors import AuditError, ChainError
-from salus_chain.node.blobs import Blobs
-from salus_chain.node.settler import recompute
+from salus_chain.node.settling.settler import recompute
+from salus_chain.node.storage.blobs import Blobs
 from salus_chain.updates import UpdateDigest
 
 

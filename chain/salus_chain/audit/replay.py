@@ -9,7 +9,7 @@ from salus_chain.audit.lineage import Approved, Part, Settled, Step
 from salus_chain.consensus.messages import Decided
 from salus_chain.errors import AuditError, Rejected
 from salus_chain.genesis import Genesis
-from salus_chain.node.resync import check_next
+from salus_chain.node.recovery.resync import check_next
 from salus_chain.rules.state import State, genesis_state
 from salus_chain.rules.transactions import ApproveModel, Commit, Kind, Settle, read_transaction
 

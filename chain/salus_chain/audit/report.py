@@ -10,7 +10,7 @@ from salus_chain.audit.lineage import Approved, Settled, Step, lineage
 from salus_chain.audit.recompute import Outcome, again
 from salus_chain.audit.replay import Replay
 from salus_chain.errors import AuditError
-from salus_chain.node.blobs import Blobs
+from salus_chain.node.storage.blobs import Blobs
 from salus_chain.rules.state import state_root
 from salus_chain.rules.transactions import NO_SCORE
 

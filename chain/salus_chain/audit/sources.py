@@ -16,7 +16,7 @@ from salus_chain.codec import decode
 from salus_chain.consensus.messages import Decided
 from salus_chain.errors import AuditError, ConfigError, DecodeError, Unreachable
 from salus_chain.genesis import Genesis
-from salus_chain.node.sources import read_decided
+from salus_chain.node.recovery.sources import read_decided
 from salus_chain.rules.blocks import MAX_BLOCK_BYTES, Block, Certificate
 from salus_chain.tls import client_context
 from salus_chain.views import Status, from_json

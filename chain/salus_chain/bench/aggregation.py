@@ -15,7 +15,7 @@ from salus_chain.aggregation.aggregate import aggregate, explain
 from salus_chain.aggregation.registry import PREFIX, RULES, read_rule
 from salus_chain.fixed import Int32s
 from salus_chain.layout import Layout, Variable
-from salus_chain.node.settler import recompute
+from salus_chain.node.settling.settler import recompute
 from salus_chain.rules.state import NO_RELEASE, CommitEntry, Round, RoundStatus, Task
 from salus_chain.rules.transactions import OpenRound
 from salus_chain.updates import UpdateDigest, UpdateHeader, encode_model, encode_update, model_digest, update_digest

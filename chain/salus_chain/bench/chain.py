@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from rich import box
 from rich.table import Table
 
-from salus_chain.bench import aggregation, latency, outage, people, rounds, throughput
+from salus_chain.bench import aggregation, latency, outage, people, robustness, rounds, throughput
 from salus_chain.bench.network import LocalNetwork
 from salus_chain.genesis import Policy
 
@@ -21,7 +21,7 @@ VALIDATORS: Final = 4
 GATEWAYS: Final = 30
 PARAMETERS: Final = 10_000
 
-Figures: TypeAlias = dict[str, object]
+Figures: TypeAlias = dict[str, float]
 Say: TypeAlias = Callable[[str], None]
 
 
@@ -41,17 +41,25 @@ FULL: Final = Effort(transactions=300, consents=20_000, commits=1_000, kills=5, 
 QUICK: Final = Effort(transactions=40, consents=2_000, commits=200, kills=1, outages=1, rounds=1)
 
 
-def measure(effort: Effort, say: Say) -> Figures:
-    """Every figure by its key. Raises ChainError when the network does not do its part."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Figures by key, and the tables of aggregation."""
+
+    figures: Figures
+    timings: tuple[aggregation.Timing, ...]
+    robustness: tuple[robustness.Robustness, ...]
+
+
+def measure(effort: Effort, say: Say) -> Measured:
+    """Everything, in one run. Raises ChainError when the network does not do its part."""
     with tempfile.TemporaryDirectory(prefix="salus-bench-") as made:
         figures = asyncio.run(_network(Path(made), effort, say))
-    say("aggregation under each rule")
-    rows = aggregation.measure()
-    figures["aggregation"] = [asdict(row) for row in rows]
+    say("aggregation under each rule, and what liars move")
+    timings = aggregation.measure()
     figures["aggregate_1000_ms"] = next(
-        row.aggregate_ms for row in rows if (row.rule, row.n, row.values) == ("clipped_mean", 1_000, "usual")
+        row.aggregate_ms for row in timings if (row.rule, row.n, row.values) == ("clipped_mean", 1_000, "usual")
     )
-    return figures
+    return Measured(figures, timings, robustness.measure())
 
 
 async def _network(folder: Path, effort: Effort, say: Say) -> Figures:
@@ -115,16 +123,40 @@ ROWS: Final[tuple[tuple[str, str, str], ...]] = (
 )
 
 
-def table(figures: Figures) -> Table:
+def tables(measured: Measured) -> tuple[Table, ...]:
     """The figures for a person."""
+    figures = measured.figures
     made = Table(title=f"{figures['validators']} validators, processes of this machine", box=box.SIMPLE_HEAD)
     made.add_column("what")
     made.add_column("figure", justify="right")
     for key, what, form in ROWS:
         made.add_row(what, form.format(figures[key]))
+    return made, _aggregation(measured.timings), _robustness(measured.robustness)
+
+
+def _aggregation(timings: Sequence[aggregation.Timing]) -> Table:
+    made = Table(title=f"Aggregating updates of {PARAMETERS:,} numbers, ms", box=box.SIMPLE_HEAD)
+    for heading in ("rule", "updates", "values", "aggregate", "with verification", "report", "peak MB"):
+        made.add_column(heading, justify="left" if heading in ("rule", "values") else "right")
+    for row in timings:
+        numbers = (row.aggregate_ms, row.verify_ms, row.report_ms, row.peak_mb)
+        made.add_row(row.rule, f"{row.n:,}", row.values, *(f"{number:,.1f}" for number in numbers))
     return made
 
 
-def to_json(figures: Figures) -> str:
+def _robustness(rows: Sequence[robustness.Robustness]) -> Table:
+    made = Table(title="How far a liar moves the aggregate, in lengths of the honest mean", box=box.SIMPLE_HEAD)
+    for heading in ("rule", "cost without one", *rows[0].moved):
+        made.add_column(heading, justify="left" if heading == "rule" else "right")
+    for row in rows:
+        made.add_row(row.rule, *(f"{number / 1_000:.3f}" for number in (row.cost, *row.moved.values())))
+    return made
+
+
+def to_json(measured: Measured) -> str:
     """The figures for a program."""
-    return json.dumps(figures, indent=2) + "\n"
+    rows = {
+        "aggregation": [asdict(row) for row in measured.timings],
+        "robustness": [asdict(row) for row in measured.robustness],
+    }
+    return json.dumps(measured.figures | rows, indent=2) + "\n"

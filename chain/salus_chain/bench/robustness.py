@@ -8,7 +8,7 @@ figures are the same on every machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -114,14 +114,3 @@ def _combine(name: str, rows: Int64s, liars: int) -> Int64s:
     rule = read_rule(name, NORM_BOUND, PARAMETERS.get(name, ()))
     names = [f"gateway-{row:02}" for row in range(GATEWAYS)]
     return aggregate(rule, fixed, np.array(WEIGHTS, np.int64), names, scores)[0].astype(np.int64)
-
-
-def table(figures: Iterable[Robustness]) -> str:
-    """The figures in columns, as multiples of the length of the honest mean."""
-    head = ["rule", "no attack", *(attack.name for attack in ATTACKS)]
-    rows = [[each.rule, _times(each.cost), *map(_times, each.moved.values())] for each in figures]
-    return "\n".join(f"{name:14}" + "".join(f"{cell:>12}" for cell in cells) for name, *cells in [head, *rows])
-
-
-def _times(per_mille: int) -> str:
-    return f"{per_mille / 1_000:.3f}"

@@ -22,7 +22,7 @@ from salus_chain.keys import PemSigner, verify
 from salus_chain.layout import Layout
 from salus_chain.light import auditor
 from salus_chain.light.proofs import check_proof
-from salus_chain.node.holdings import DATABASE_FILE
+from salus_chain.node.storage.holdings import DATABASE_FILE
 from salus_chain.rules.transactions import sign_receipt
 from salus_chain.signing import commit_tx, enrol_tx, open_round_tx
 from salus_chain.updates import update_digest

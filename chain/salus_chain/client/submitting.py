@@ -62,7 +62,8 @@ class Submitting(Asking):
     async def wait_final(self, tx_id: bytes, timeout_s: float) -> int:
         """The height of the block that made it final.
 
-        Raises Rejected when it was dropped, or TimeoutError.
+        Raises Rejected when the validator that was asked dropped it, or TimeoutError. Neither is the last word: another
+        validator may hold it and put it into a block, until a later transaction has used its nonce.
         """
         deadline = time.monotonic() + timeout_s
         while True:

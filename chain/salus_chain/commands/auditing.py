@@ -72,7 +72,7 @@ def audit(
     from salus_chain.commands.progress import blocks_bar
     from salus_chain.errors import AuditError
     from salus_chain.genesis import read_genesis
-    from salus_chain.node.blobs import FolderBlobs
+    from salus_chain.node.storage.blobs import FolderBlobs
 
     founded = read_genesis(genesis)
     replay = Replay.of(founded)

@@ -20,11 +20,12 @@ def bench(
     """
     from rich.console import Console
 
-    from salus_chain.bench.chain import FULL, QUICK, measure, table, to_json
+    from salus_chain.bench.chain import FULL, QUICK, measure, tables, to_json
 
     console = Console(stderr=True)
     with console.status("salus bench chain") as status:
-        figures = measure(QUICK if quick else FULL, lambda line: status.update(f"salus bench chain: {line}"))
-    Console().print(table(figures))
+        measured = measure(QUICK if quick else FULL, lambda line: status.update(f"salus bench chain: {line}"))
+    for table in tables(measured):
+        Console().print(table)
     if json is not None:
-        json.write_text(to_json(figures))
+        json.write_text(to_json(measured))

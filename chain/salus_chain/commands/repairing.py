@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from salus_chain.node.repair import Repaired
+    from salus_chain.node.recovery.repair import Repaired
 
 ConfigArgument = Annotated[
     Path, typer.Argument(help="A validator's folder, or its validator.toml; it must not be running.")
@@ -56,7 +56,7 @@ def _fetch(config: Path, source: list[str] | None, passphrase_file: Path | None)
     import asyncio
 
     from salus_chain.commands.progress import blocks_bar
-    from salus_chain.node.repair import repair_validator
+    from salus_chain.node.recovery.repair import repair_validator
 
     with blocks_bar() as progress:
         return asyncio.run(repair_validator(config, source or [], progress, passphrase_file))

@@ -19,11 +19,11 @@ from salus_chain.consensus.core import SERVED_BLOCKS, step
 from salus_chain.consensus.messages import Council, Decided, Message
 from salus_chain.errors import ChainError, DecodeError, Rejected, Stopped
 from salus_chain.keys import Signer, verify
-from salus_chain.node import wire
 from salus_chain.node.accusations import Accusations
-from salus_chain.node.mempool import Mempool
-from salus_chain.node.store import Store
-from salus_chain.node.votes import Slot, VoteLog
+from salus_chain.node.network import wire
+from salus_chain.node.pool.mempool import Mempool
+from salus_chain.node.storage.store import Store
+from salus_chain.node.storage.votes import Slot, VoteLog
 from salus_chain.rules.apply import MAX_CLOCK_AHEAD_MS, apply_block, build_block, is_due
 from salus_chain.rules.blocks import MAX_BLOCK_TRANSACTIONS, VOTE_DOMAIN, Block, BlockDigest
 from salus_chain.rules.state import State

@@ -24,13 +24,13 @@ from salus_chain.consensus.messages import Decided, Message
 from salus_chain.errors import ConfigError
 from salus_chain.founding import BLOBS_FOLDER
 from salus_chain.genesis import Genesis, read_genesis
-from salus_chain.node import wire
-from salus_chain.node.blobs import Blobs, FolderBlobs, UrlBlobs
-from salus_chain.node.holdings import open_holdings
 from salus_chain.node.ledger import Identity, Ledger
-from salus_chain.node.peers import Peers
+from salus_chain.node.network import wire
+from salus_chain.node.network.peers import Peers
 from salus_chain.node.registrar import Registrar
-from salus_chain.node.retention import DAY_MS, keep_sweeping
+from salus_chain.node.storage.blobs import Blobs, FolderBlobs, UrlBlobs
+from salus_chain.node.storage.holdings import open_holdings
+from salus_chain.node.storage.retention import DAY_MS, keep_sweeping
 from salus_chain.node.validator import ValidatorConfig, config_file, read_validator
 from salus_chain.passphrases import open_key
 from salus_chain.rules.rounds import next_due_ms
@@ -55,8 +55,8 @@ class Node:
     def __init__(
         self, config: ValidatorConfig, genesis: Genesis, folder: Path, identity: Identity, blobs: Blobs
     ) -> None:
-        from salus_chain.node.clerk import Clerk
-        from salus_chain.node.fetch import Fetcher
+        from salus_chain.node.network.fetch import Fetcher
+        from salus_chain.node.settling.clerk import Clerk
 
         self.genesis = genesis
         self._config = config
@@ -140,7 +140,7 @@ class Node:
 
     async def run(self) -> None:
         """Until `stopping` is set. Raises ConfigError when an address cannot be listened on."""
-        from salus_chain.node.server import serve
+        from salus_chain.node.http.server import serve
 
         self._fault = asyncio.get_running_loop().create_future()
         try:

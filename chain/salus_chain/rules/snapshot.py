@@ -39,7 +39,7 @@ def encode_state(state: State) -> bytes:
 
 def decode_state(genesis: Genesis, data: bytes) -> State:
     """Raises DecodeError when `data` is not a snapshot."""
-    f = fields(decode(data, MAX_SNAPSHOT_BYTES), 4, "state")
+    f = fields(decode(data, MAX_SNAPSHOT_BYTES, 4 * MAX_ENTRIES), 4, "state")
     head = integer(f[0], "height"), integer(f[1], "time_ms"), octets(f[2], "parent", 32)
     return state_of(genesis, *head, items(f[3], _pair, "entries", MAX_ENTRIES))
 

@@ -91,6 +91,7 @@ TxId = NewType("TxId", bytes)
 TX_DOMAIN: Final = b"salus/transaction/1"
 STATEMENT_DOMAIN: Final = b"salus/statement/1"
 MAX_TX_BYTES: Final = 1 << 18
+MAX_TX_ITEMS: Final = 1 << 13
 CACHED_TX_BYTES: Final = 4_096  # a commit with 34 receipts; larger ones are decoded anew, so the cache stays small
 ARRAY_OF_5: Final = b"\x85"
 SIGNATURE_ITEM_BYTES: Final = 66  # a single sender's signature with its CBOR head, at the end of a transaction
@@ -188,7 +189,9 @@ def _read_cached(data: bytes) -> Transaction:
 
 
 def _read(data: bytes) -> Transaction:
-    chain_id, number, sender, nonce, body, signatures = fields(decode(data, MAX_TX_BYTES), 6, "transaction")
+    chain_id, number, sender, nonce, body, signatures = fields(
+        decode(data, MAX_TX_BYTES, MAX_TX_ITEMS), 6, "transaction"
+    )
     try:
         kind = Kind(integer(number, "kind"))
     except ValueError:

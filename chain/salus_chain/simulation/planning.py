@@ -29,6 +29,8 @@ def plan(seed: int) -> Plan:
     curve = rng.randrange(CURVE_SHARE) == 0
     if style == "stall":
         seats = max(seats, 2)
+    elif style == "churn":  # many rounds of many seats would take long
+        seats = min(seats, 6)
     most = (seats - 1) // 3
     spare = seats - _quorum(seats)
     byzantine = 0 if style == "stall" or most == 0 or rng.random() < 0.15 else rng.randint(1, most)
@@ -53,6 +55,9 @@ def plan(seed: int) -> Plan:
     honest = able + list(range(seats, seats + observers))
     clean = style in ("stall", "calm")
     notes = [(rng.randrange(heal_ms), rng.choice(honest), b"note %d" % each) for each in range(rng.randint(3, 8))]
+    faults = _faults(rng, style, seats, nodes, honest, lost, spare - byzantine, heal_ms)
+    steady = style == "stall" or any(fault.kind == "doom" for fault in faults)
+    changes = () if steady else _changes(rng, seats, observers, chosen, lost, honest, heal_ms)
     return Plan(
         seed,
         style,
@@ -68,10 +73,10 @@ def plan(seed: int) -> Plan:
         0 if style == "stall" else rng.choice((0, 0, 20, 100)),
         tuple(rng.randint(-skew_ms, skew_ms) for _ in range(nodes)),
         tuple(rng.randint(-5_000, 5_000) for _ in range(nodes)),
-        _faults(rng, style, seats, nodes, honest, lost, heal_ms),
+        faults,
         heal_ms,
         tuple(sorted(notes)),
-        _changes(rng, seats, observers, chosen, lost, honest, heal_ms) if style != "stall" else (),
+        changes,
         curve and nodes <= 8,
     )
 
@@ -96,7 +101,7 @@ def _some(rng: Random, of: list[int], least: int = 1) -> tuple[int, ...]:
 
 
 def _faults(
-    rng: Random, style: str, seats: int, nodes: int, honest: list[int], lost: list[int], heal_ms: int
+    rng: Random, style: str, seats: int, nodes: int, honest: list[int], lost: list[int], spare: int, heal_ms: int
 ) -> tuple[Fault, ...]:
     everyone = list(range(nodes))
     gone = [Fault("crash", rng.randrange(heal_ms), -1, (index,), where=rng.choice(CRASH_POINTS)) for index in lost]
@@ -107,6 +112,9 @@ def _faults(
             return (Fault("crash", at, heal_ms, tuple(sorted(down)), where=rng.choice(CRASH_POINTS)),)
         case "locks":
             faults = [_locked(rng, seats, everyone, honest) for _ in range(rng.randint(1, 3))]
+            if spare > len(lost) and rng.random() < 0.7:
+                moment = Trigger(rng.choice((Type.PROPOSAL, Type.PREPARE, Type.COMMIT)), rng.randint(1, 4))
+                faults.append(Fault("doom", moment, rng.randint(200, 2_500), tuple(honest)))
         case "churn":
             at, lasts = rng.randrange(heal_ms // 4), heal_ms
             types = rng.choice(([Type.PROPOSAL], [Type.PREPARE], [Type.COMMIT], [Type.PROPOSAL, Type.COMMIT]))

@@ -55,6 +55,7 @@ class World:
         self._triggers = [fault for fault in plan.faults if isinstance(fault.at, Trigger)]
         self._published: Counter[tuple[Type, int]] = Counter()
         self.healed = False
+        self.lost = set(plan.lost)
         self.bag = Bag()
         self._nodes_start()
 
@@ -136,10 +137,10 @@ class World:
         for node in self.nodes:
             node.skew_ms = self.plan.skew_ms[node.index]
             node.trap = None
-            if node.index in self.plan.lost and node.up:
+            if node.index in self.lost and node.up:
                 node.crash()
             self._restart(node)
-        self._living = [node for node in self.honest if node.index not in self.plan.lost]
+        self._living = [node for node in self.honest if node.index not in self.lost]
         self.target = max(node.chain.height for node in self._living) + 1
         for node in self._living:
             node.submit(b"the last note")
@@ -153,12 +154,15 @@ class World:
 
     # Faults.
 
-    def _strike(self, fault: Fault) -> None:
+    def _strike(self, fault: Fault, actor: int | None = None) -> None:
         if self.healed:
             return
         self.note(None, f"fault: {describe(fault)}")
         self.count[f"fault {fault.kind}"] += 1
-        if fault.kind == "crash":
+        if actor is not None and fault.kind == "doom":
+            self.lost.add(actor)
+            self._crash(self.nodes[actor], fault)
+        if fault.kind in ("crash", "doom"):
             for index in fault.who:
                 self._crash(self.nodes[index], fault)
             return
@@ -175,7 +179,7 @@ class World:
         elif node.up:
             node.trap = (fault.where, self.now)
             self.after(TRAP_MS, self._spring, node)
-        if node.index not in self.plan.lost:
+        if node.index not in self.lost:
             self.after(fault.lasts_ms + TRAP_MS + self.rng.randrange(100), self._restart, node)
 
     def _spring(self, node: Node) -> None:
@@ -183,7 +187,7 @@ class World:
             node.crash()
 
     def _restart(self, node: Node) -> None:
-        if node.up or node.index in self.plan.lost:
+        if node.up or node.index in self.lost:
             return
         self.note(node, "starts again")
         self.count["restarts"] += 1
@@ -217,7 +221,7 @@ class World:
             assert isinstance(fault.at, Trigger)
             if fault.at.type is message.type and self._published[place] >= fault.at.count:
                 self._triggers.remove(fault)
-                self.after(0, self._strike, fault)
+                self.after(0, self._strike, fault, node.index)
 
     # The network.
 

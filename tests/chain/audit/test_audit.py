@@ -27,7 +27,7 @@ from salus_chain.consensus.messages import Decided
 from salus_chain.errors import AuditError, ChainError, ConfigError, DecodeError, Unreachable
 from salus_chain.genesis import write_genesis
 from salus_chain.keys import KeySigner
-from salus_chain.node.blobs import FolderBlobs
+from salus_chain.node.storage.blobs import FolderBlobs
 from salus_chain.rules.blocks import transactions_root
 from salus_chain.rules.state import state_root
 from salus_chain.rules.transactions import Seal

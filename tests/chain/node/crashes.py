@@ -24,11 +24,11 @@ from typing import Final
 from salus_chain import durable
 from salus_chain.errors import ChainError, Rejected, Stopped
 from salus_chain.founding import BLOBS_FOLDER, prepare_folder
-from salus_chain.node import database, store, votes
-from salus_chain.node.blobs import FolderBlobs
-from salus_chain.node.holdings import open_holdings
-from salus_chain.node.records import Record, Slot
-from salus_chain.node.store import Appended
+from salus_chain.node.storage import database, store, votes
+from salus_chain.node.storage.blobs import FolderBlobs
+from salus_chain.node.storage.holdings import open_holdings
+from salus_chain.node.storage.records import Record, Slot
+from salus_chain.node.storage.store import Appended
 from salus_chain.rules.state import genesis_state
 from salus_chain.rules.transactions import Consent
 from tests.chain.federation import federation

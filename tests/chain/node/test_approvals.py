@@ -15,7 +15,7 @@ from salus_chain.candidates import ModelCandidate, ReleaseCandidate, decode_cand
 from salus_chain.errors import DecodeError, Rejected
 from salus_chain.fixed import Int32s, to_fixed, to_float
 from salus_chain.keys import KeySigner
-from salus_chain.node.approvals import (
+from salus_chain.node.settling.approvals import (
     RELEASE_DOMAIN,
     approve_model,
     check_manifest,

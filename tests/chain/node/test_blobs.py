@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from salus_chain.errors import DiskFull
-from salus_chain.node.blobs import Blobs, FolderBlobs, UrlBlobs
+from salus_chain.node.storage.blobs import Blobs, FolderBlobs, UrlBlobs
 
 
 @pytest.fixture(params=["folder", "url"])

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from salus_chain.errors import DiskFull, Rejected
-from salus_chain.node import wire
-from salus_chain.node.blobs import FolderBlobs
-from salus_chain.node.clerk import Clerk
 from salus_chain.node.ledger import Identity
-from salus_chain.node.settler import explained
-from salus_chain.node.store import Store
+from salus_chain.node.network import wire
+from salus_chain.node.settling.clerk import Clerk
+from salus_chain.node.settling.settler import explained
+from salus_chain.node.storage.blobs import FolderBlobs
+from salus_chain.node.storage.store import Store
 from salus_chain.reports import decode_report
 from salus_chain.rules.state import State
 from salus_chain.updates import encode_update, sign_upload, update_digest

@@ -8,9 +8,9 @@ import pytest
 
 from salus_chain.genesis import Validator
 from salus_chain.inspection import Event
-from salus_chain.node import feed as module
-from salus_chain.node.feed import Feed
-from salus_chain.node.store import Store
+from salus_chain.node.http import feed as module
+from salus_chain.node.http.feed import Feed
+from salus_chain.node.storage.store import Store
 from salus_chain.rules.state import State, genesis_state
 from salus_chain.rules.transactions import ApproveModel, Change, Enrol, SetValidators
 from tests.chain.federation import LAYOUT, MODEL_DIGEST, PROGRAM, TASK, federation, signer

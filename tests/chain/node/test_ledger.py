@@ -16,12 +16,12 @@ from salus_chain.errors import Damaged, DecodeError, DiskFull, Rejected
 from salus_chain.founding import prepare_folder
 from salus_chain.genesis import quorum
 from salus_chain.keys import verify
-from salus_chain.node import wire
-from salus_chain.node.holdings import DATABASE_FILE, VOTES_FILE
 from salus_chain.node.ledger import Identity, Ledger
-from salus_chain.node.records import read_records
-from salus_chain.node.store import Store
-from salus_chain.node.votes import Slot, VoteLog
+from salus_chain.node.network import wire
+from salus_chain.node.storage.holdings import DATABASE_FILE, VOTES_FILE
+from salus_chain.node.storage.records import read_records
+from salus_chain.node.storage.store import Store
+from salus_chain.node.storage.votes import Slot, VoteLog
 from salus_chain.rules.blocks import VOTE_DOMAIN, Block, Certificate
 from salus_chain.rules.state import RoundStatus, State, state_root
 from salus_chain.rules.transactions import ApproveModel, Consent

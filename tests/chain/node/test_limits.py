@@ -10,9 +10,9 @@ import pytest
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from salus_chain.node import limits
-from salus_chain.node.limits import Limits
-from salus_chain.node.refusals import Refusals
+from salus_chain.node.http import limits
+from salus_chain.node.http.limits import Limits
+from salus_chain.node.http.refusals import Refusals
 
 
 class Client:

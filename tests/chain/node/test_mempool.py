@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from salus_chain.errors import Rejected
 from salus_chain.keys import KeySigner
-from salus_chain.node import mempool as module
-from salus_chain.node.mempool import Limits, Mempool
+from salus_chain.node.pool import mempool as module
+from salus_chain.node.pool.mempool import Limits, Mempool
 from salus_chain.rules.apply import apply_tx, build_block
 from salus_chain.rules.state import State
 from salus_chain.rules.transactions import Body, Consent, Enrol, Revoke, Transaction, Withdraw, read_transaction

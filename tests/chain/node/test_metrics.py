@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from salus_chain.node.metrics import Metrics, Reading, Traffic
+from salus_chain.node.http.metrics import Metrics, Reading, Traffic
 
 READING = Reading(12, 3, 4.5, 2, 7, 900, 5, 1, 4_096, (Traffic("hospital-1", 1, 2, 3, 4),))
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from salus_chain.node.outcomes import Outcomes
+from salus_chain.node.http.outcomes import Outcomes
 from salus_chain.views import TxStatus
 
 ID = bytes(32)

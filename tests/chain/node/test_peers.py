@@ -11,11 +11,11 @@ from structlog.testing import capture_logs
 from salus_chain.errors import ConfigError
 from salus_chain.genesis import Validator, split_address
 from salus_chain.keys import KeySigner
-from salus_chain.node import peers as module
-from salus_chain.node.link import Limits
-from salus_chain.node.pace import Rate
-from salus_chain.node.peers import Peers
-from salus_chain.node.wire import PROTOCOL, Frame, Get, Hello, Txs, encode_frame
+from salus_chain.node.network import peers as module
+from salus_chain.node.network.link import Limits
+from salus_chain.node.network.pace import Rate
+from salus_chain.node.network.peers import Peers
+from salus_chain.node.network.wire import PROTOCOL, Frame, Get, Hello, Txs, encode_frame
 from salus_chain.tls import client_context, credentials
 from tests.chain.federation import signer
 from tests.chain.ports import free_ports

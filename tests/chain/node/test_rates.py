@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from salus_chain.node import rates as module
-from salus_chain.node.rates import Rates, TooFast
+from salus_chain.node.pool import rates as module
+from salus_chain.node.pool.rates import Rates, TooFast
 
 
 def test_a_burst_passes_and_then_so_many_a_second() -> None:

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from salus_chain.errors import DecodeError, Rejected
-from salus_chain.node.clients import Service
-from salus_chain.node.refusals import LATER
-from salus_chain.node.rpc import create_app
+from salus_chain.node.http.clients import Service
+from salus_chain.node.http.refusals import LATER
+from salus_chain.node.http.rpc import create_app
 from salus_chain.rules.transactions import MAX_TX_BYTES
 
 

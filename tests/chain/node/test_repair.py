@@ -8,13 +8,13 @@ import pytest
 
 from salus_chain.errors import ConfigError, Damaged
 from salus_chain.founding import prepare_folder
-from salus_chain.node import repair as repairs
-from salus_chain.node.holdings import DATABASE_FILE, VOTES_FILE, open_holdings
-from salus_chain.node.repair import Repaired, repair
-from salus_chain.node.resync import check_next, sync_from
-from salus_chain.node.sources import Source
-from salus_chain.node.store import Store
-from salus_chain.node.votes import Slot, VoteLog
+from salus_chain.node.recovery import repair as repairs
+from salus_chain.node.recovery.repair import Repaired, repair
+from salus_chain.node.recovery.resync import check_next, sync_from
+from salus_chain.node.recovery.sources import Source
+from salus_chain.node.storage.holdings import DATABASE_FILE, VOTES_FILE, open_holdings
+from salus_chain.node.storage.store import Store
+from salus_chain.node.storage.votes import Slot, VoteLog
 from salus_chain.rules.state import State
 from tests.chain.federation import federation
 from tests.chain.node.test_resync import BLOCKS, CHAIN, LAST, Copy, F

@@ -10,9 +10,9 @@ import pytest
 from salus_chain.codec import encode
 from salus_chain.consensus.messages import Decided
 from salus_chain.errors import Rejected, Unreachable
-from salus_chain.node.resync import BATCH_BLOCKS, Forked, check_next, sync_from
-from salus_chain.node.sources import HttpSource, Source
-from salus_chain.node.store import Store
+from salus_chain.node.recovery.resync import BATCH_BLOCKS, Forked, check_next, sync_from
+from salus_chain.node.recovery.sources import HttpSource, Source
+from salus_chain.node.storage.store import Store
 from salus_chain.rules.blocks import Certificate
 from salus_chain.rules.state import State, genesis_state
 from salus_chain.rules.transactions import Consent

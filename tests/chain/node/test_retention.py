@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from salus_chain.node import retention
-from salus_chain.node.blobs import FolderBlobs
-from salus_chain.node.retention import DAY_MS, needed, sweep
-from salus_chain.node.store import Store
+from salus_chain.node.storage import retention
+from salus_chain.node.storage.blobs import FolderBlobs
+from salus_chain.node.storage.retention import DAY_MS, needed, sweep
+from salus_chain.node.storage.store import Store
 from salus_chain.rules.state import State
 from tests.chain.federation import MODEL, MODEL_DIGEST, TASK, federation
 

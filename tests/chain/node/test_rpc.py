@@ -26,10 +26,10 @@ from salus_chain.inspection import (
     Submitted,
     ValidatorsView,
 )
-from salus_chain.node.media import CBOR, JSON
-from salus_chain.node.routes import proving, reading, submitting, watching
-from salus_chain.node.rpc import create_app
-from salus_chain.node.samples import SAMPLES
+from salus_chain.node.http.media import CBOR, JSON
+from salus_chain.node.http.routes import proving, reading, submitting, watching
+from salus_chain.node.http.rpc import create_app
+from salus_chain.node.http.samples import SAMPLES
 from salus_chain.rules.blocks import Block, Certificate
 from salus_chain.rules.transactions import Receipt, Revoke
 from salus_chain.signing import KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER

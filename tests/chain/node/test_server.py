@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from salus_chain.errors import ConfigError
-from salus_chain.node.server import _listen
+from salus_chain.node.http.server import _listen
 
 
 def test_connections_send_at_once() -> None:

@@ -18,7 +18,7 @@ from salus_chain.founding import Founded, init_chain
 from salus_chain.genesis import Policy
 from salus_chain.inspection import BlockList, BlockView, ConsentView
 from salus_chain.keys import PemSigner
-from salus_chain.node import service as module
+from salus_chain.node.http import service as module
 from salus_chain.node.process import load_node
 from salus_chain.rules.blocks import Block
 from salus_chain.rules.transactions import Body, Consent, Enrol, Withdraw, sign_transaction

@@ -9,7 +9,7 @@ import pytest
 from salus_chain.aggregation.aggregate import aggregate, apply_aggregate
 from salus_chain.aggregation.rule import AggregationRule
 from salus_chain.errors import DecodeError, Rejected
-from salus_chain.node.settler import Statements, missing, recompute
+from salus_chain.node.settling.settler import Statements, missing, recompute
 from salus_chain.rules.transactions import STATEMENT_DOMAIN, Settle, statement_bytes
 from salus_chain.updates import decode_model, decode_update, update_digest
 from tests.chain.federation import LAYOUT, MODEL, SHARED, TASK, federation, model_values

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from salus_chain.errors import ConfigError, Damaged, DiskFull, Stopped
-from salus_chain.node import store as stores
-from salus_chain.node.database import SCHEMA_VERSION
-from salus_chain.node.store import Appended, Store
+from salus_chain.node.storage import store as stores
+from salus_chain.node.storage.database import SCHEMA_VERSION
+from salus_chain.node.storage.store import Appended, Store
 from salus_chain.rules.apply import apply_block
 from salus_chain.rules.blocks import Block
 from salus_chain.rules.state import RoundStatus, State

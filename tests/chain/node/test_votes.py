@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from salus_chain.errors import ConfigError, Damaged, Rejected, Stopped
-from salus_chain.node.votes import COMPACT_BYTES, KEEP_ROUNDS, Record, Slot, VoteLog
+from salus_chain.node.storage.votes import COMPACT_BYTES, KEEP_ROUNDS, Record, Slot, VoteLog
 
 PREPARE, COMMIT = 2, 3
 

@@ -7,8 +7,8 @@ from hashlib import sha256
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salus_chain.node import waiting as module
-from salus_chain.node.waiting import Lane, Waiting, lane_of
+from salus_chain.node.pool import waiting as module
+from salus_chain.node.pool.waiting import Lane, Waiting, lane_of
 from salus_chain.rules.transactions import Consent, Kind, Transaction, TxId, Withdraw
 
 SENDERS = [bytes([number]) * 33 for number in range(3)]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import time
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,8 @@ from hypothesis import strategies as st
 
 from salus_chain.consensus.messages import Decided, Message, Prepared, Type
 from salus_chain.errors import DecodeError
-from salus_chain.node.wire import (
+from salus_chain.node.network.wire import (
+    MAX_FRAME_BYTES,
     PROTOCOL,
     Body,
     Bye,
@@ -65,6 +68,26 @@ def test_a_flipped_bit_reads_as_something_else_or_not_at_all(frame: Frame, data:
     raw[bit // 8] ^= 1 << bit % 8
     with suppress(DecodeError):
         assert decode_frame(bytes(raw)) != frame
+
+
+@pytest.mark.parametrize("item", [b"\x80", b"\x81\x00", b"\x00"], ids=bytes.hex)
+@pytest.mark.parametrize("start", [b"", encode_frame(Txs(()))[:2], encode_frame(Bye(""))[:2]], ids=bytes.hex)
+def test_a_frame_of_many_small_items_is_refused_at_once(start: bytes, item: bytes) -> None:
+    room = MAX_FRAME_BYTES - len(start) - 5
+    count = room // len(item)
+    began_s = time.process_time()
+    with pytest.raises(DecodeError, match="more than 16384 items"):
+        decode_frame(start + b"\x9a" + count.to_bytes(4, "big") + item * count)
+    assert time.process_time() - began_s < 0.5
+
+
+def test_the_largest_frames_are_within_the_limit_of_items() -> None:
+    seats = 256
+    seals = tuple(Seal(seat, bytes(64)) for seat in range(seats))
+    changes = tuple(replace(CHANGE.bare, seat=seat) for seat in range(seats))
+    block = replace(BLOCK, transactions=tuple(bytes(300) for _ in range(2_000)))
+    frame = Message(Type.PROPOSAL, 4, 3, BLOCK.digest, 1, bytes(64), -1, block, seals, changes)
+    assert decode_frame(encode_frame(frame)) == frame
 
 
 def test_a_lock_is_read_back() -> None:

@@ -50,7 +50,7 @@ def test_every_trick_fault_style_and_size_occurs() -> None:
     tricks = {trick for each in plans for _, chosen in each.liars for trick in chosen}
     kinds = {fault.kind for each in plans for fault in each.faults}
     assert len(tricks) == 19 and kinds == {
-        "split", "isolate", "oneway", "lossy", "slow", "lose", "crash", "clock",
+        "split", "isolate", "oneway", "lossy", "slow", "lose", "crash", "doom", "clock",
     }  # fmt: skip
     assert {each.style for each in plans} == {"storm", "locks", "churn", "stall", "calm"}
     assert {each.seats for each in plans} >= set(range(1, 11))

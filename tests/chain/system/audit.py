@@ -11,8 +11,8 @@ from salus_chain import UpdateHeader, model_digest, verify
 from salus_chain.aggregation.rule import AggregationRule
 from salus_chain.consensus.messages import Council, Decided, is_decided
 from salus_chain.fixed import Int32s
-from salus_chain.node.holdings import DATABASE_FILE
-from salus_chain.node.store import Store
+from salus_chain.node.storage.holdings import DATABASE_FILE
+from salus_chain.node.storage.store import Store
 from salus_chain.rules.apply import apply_block
 from salus_chain.rules.blocks import Block, Certificate
 from salus_chain.rules.state import Round, State, genesis_state

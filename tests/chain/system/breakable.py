@@ -19,8 +19,8 @@ from salus_chain.bench.network import LocalNetwork, free_ports
 from salus_chain.codec import decode, items, octets
 from salus_chain.config import beside
 from salus_chain.genesis import faults, quorum
-from salus_chain.node.holdings import DATABASE_FILE, VOTES_FILE
-from salus_chain.node.records import Slot, read_records
+from salus_chain.node.storage.holdings import DATABASE_FILE, VOTES_FILE
+from salus_chain.node.storage.records import Slot, read_records
 from salus_chain.node.validator import read_validator, write_validator
 from tests.chain.system.proxy import Proxies
 

@@ -20,7 +20,8 @@ from typing import Any, Final, TypeAlias
 
 from salus_chain.consensus.messages import Council, Decided, Message, Type
 from salus_chain.keys import verify
-from salus_chain.node import process, wire
+from salus_chain.node import process
+from salus_chain.node.network import wire
 from salus_chain.rules.apply import build_block
 from salus_chain.rules.blocks import VOTE_DOMAIN
 from salus_chain.rules.transactions import STATEMENT_DOMAIN, Settle, read_transaction, statement_bytes

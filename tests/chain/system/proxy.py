@@ -8,6 +8,7 @@ dialled the connection.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from pathlib import Path
 from random import Random
 from typing import Final, TypeAlias
 
+import pytest
+
+NEEDS_PROC: Final = pytest.mark.skipif(sys.platform != "linux", reason="who dials a proxy is found in Linux's /proc")
 CHUNK_BYTES: Final = 16 << 10
 HELD_CHUNKS: Final = 64  # of one direction of a connection, before TCP slows the sender down
 

@@ -16,7 +16,7 @@ from tests.chain.system.breakable import PATIENCE_S, BreakableNetwork, slowness
 from tests.chain.system.faults import Fault, How, plan, stall, survive
 from tests.chain.system.figures import figures
 from tests.chain.system.load import Load, under_load
-from tests.chain.system.proxy import FINE, Weather
+from tests.chain.system.proxy import FINE, NEEDS_PROC, Weather
 from tests.chain.system.rounds import Rounds
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(1_800)]
@@ -67,6 +67,7 @@ async def scenario(name: str, network: BreakableNetwork, report: Report) -> Asyn
         report(figures(name, network, here.audited, load.confirmed, settled, here.resumed))
 
 
+@NEEDS_PROC
 @pytest.mark.parametrize("seed", [1])
 async def test_seven_validators_under_a_seeded_plan_of_faults(tmp_path: Path, report: Report, seed: int) -> None:
     """Up to f at once, under delay and cut connections; then more than f, by kill and by pause; then all."""
@@ -100,6 +101,7 @@ async def test_a_validator_that_is_killed_again_and_again_comes_back(tmp_path: P
             await here.load.progress(3, PATIENCE_S)
 
 
+@NEEDS_PROC
 async def test_a_poor_network_loses_nothing(tmp_path: Path, report: Report) -> None:
     """Slow, thin, deaf in one direction, split in halves, cut again and again; always it recovers by itself."""
     rng = Random(3)
@@ -130,7 +132,7 @@ async def test_a_poor_network_loses_nothing(tmp_path: Path, report: Report) -> N
 
 async def test_a_liar_among_seven_with_one_more_down(tmp_path: Path, report: Report) -> None:
     """f = 2: one lies, another is killed or paused; the liar is convicted, and six go on."""
-    liar, keys = 4, None
+    liar = 4
     network = BreakableNetwork(tmp_path, 7, liars=[liar])
     async with scenario("a liar among seven", network, report) as here:
         network.lie(liar, "divide", "missettle", "forge", "forget")

@@ -11,8 +11,9 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from salus_chain.bench.network import free_ports
-from tests.chain.system.proxy import FINE, Proxies, Weather
+from tests.chain.system.proxy import FINE, NEEDS_PROC, Proxies, Weather
 
+pytestmark = NEEDS_PROC
 DIALLER, LISTENER = 0, 1
 
 

@@ -12,8 +12,8 @@ import pytest
 from salus_chain import ConsentSeat, PemSigner
 from salus_chain.bench.network import LocalNetwork
 from salus_chain.founding import prepare_folder
-from salus_chain.node.holdings import DATABASE_FILE, VOTES_FILE
-from salus_chain.node.store import Store
+from salus_chain.node.storage.holdings import DATABASE_FILE, VOTES_FILE
+from salus_chain.node.storage.store import Store
 from salus_chain.node.validator import ValidatorConfig, read_validator, write_validator
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]

@@ -1,0 +1,1 @@
+"""What clients ask a validator over HTTPS, and what it answers."""

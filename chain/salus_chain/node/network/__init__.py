@@ -1,0 +1,1 @@
+"""What validators say to each other, and the connections that carry it."""

@@ -1,0 +1,1 @@
+"""A database that was damaged, or is new, gets its blocks from others."""

@@ -1,0 +1,1 @@
+"""A validator's work outside consensus: recompute rounds, examine models and releases."""

@@ -1,0 +1,1 @@
+"""What a validator keeps on disk, and how it survives."""
