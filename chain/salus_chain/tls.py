@@ -31,6 +31,7 @@ from salus_chain.keys import KEY_BYTES, Signer, load_public_key, public_key_of
 FROM: Final = datetime(2000, 1, 1)
 FOREVER: Final = datetime(9999, 12, 31, 23, 59, 59)
 HOST: Final = "validator.salus"  # what every certificate says it is for, to clients that insist on a host's name
+_CERTIFIES: Final = x509.KeyUsage(False, False, False, False, False, True, False, False, False)  # keyCertSign alone
 _PEM: Final = serialization.Encoding.PEM
 _DER: Final = serialization.Encoding.DER
 
@@ -53,6 +54,7 @@ def certificate(key: ec.EllipticCurvePrivateKey, tls_key: bytes) -> bytes:
     """A DER certificate for `tls_key`, issued by the member key `key`: what `Signer.certify` gives."""
     builder = _builder(public_key_of(key), HOST, tls_key, authority=False)
     for extension in (
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()),
         x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
         x509.SubjectAlternativeName([x509.DNSName(HOST)]),
     ):
@@ -64,6 +66,10 @@ def certificate(key: ec.EllipticCurvePrivateKey, tls_key: bytes) -> bytes:
 def anchor(member: bytes) -> bytes:
     """A DER certificate that makes OpenSSL trust what this member key issues, and nothing below that."""
     builder = _builder(member, _name(member), member, authority=True)
+    known = load_public_key(member)
+    assert known is not None
+    builder = builder.add_extension(_CERTIFIES, critical=True)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(known), critical=False)
     nobody = ec.generate_private_key(ec.SECP256R1())
     return builder.sign(nobody, hashes.SHA256()).public_bytes(_DER)
 

@@ -29,6 +29,8 @@ def plan(seed: int) -> Plan:
     curve = rng.randrange(CURVE_SHARE) == 0
     if style == "stall":
         seats = max(seats, 2)
+    elif style == "churn":  # many rounds of many seats would take long
+        seats = min(seats, 6)
     most = (seats - 1) // 3
     spare = seats - _quorum(seats)
     byzantine = 0 if style == "stall" or most == 0 or rng.random() < 0.15 else rng.randint(1, most)
