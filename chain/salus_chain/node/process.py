@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -140,8 +141,6 @@ class Node:
 
     async def run(self) -> None:
         """Until `stopping` is set. Raises ConfigError when an address cannot be listened on."""
-        from salus_chain.node.http.server import serve
-
         self._fault = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -160,7 +159,7 @@ class Node:
                     "fault": self._raise_fault(self._fault),
                 }
                 running = [tasks.create_task(part, name=name) for name, part in parts.items()]
-                http = tasks.create_task(serve(self), name="http")
+                http = tasks.create_task(self._serve(), name="http")
                 self.ledger.resume()
                 self._settle_due(self.ledger.state)
                 await self.stopping.wait()
@@ -174,6 +173,11 @@ class Node:
                 self._timer.cancel()
             await self.fetcher.close()
             self.store.close()
+
+    async def _serve(self) -> None:
+        """The chain goes on while the HTTP interface is still loading."""
+        server = await asyncio.to_thread(import_module, "salus_chain.node.http.server")
+        await server.serve(self)
 
     async def _raise_fault(self, fault: asyncio.Future[None]) -> None:
         await fault
