@@ -16,7 +16,7 @@ MAX_LIMIT: Final = 100
 
 
 def asked(request: Request) -> Service:
-    """The service behind this interface. Called by itself where a dependency's 50 µs count."""
+    """The service behind this interface. Called by itself where the time of a dependency counts."""
     service: Service = request.app.state.service
     return service
 
