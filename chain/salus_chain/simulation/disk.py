@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from salus_chain.consensus.messages import Decided, Message, Prepared
 
+KEEP_ROUNDS: Final = 16  # of the latest height; of those before, only the newest lock
 CRASH_POINTS: Final = ("now", "append", "sync", "send", "decide", "stored")
 
 
@@ -57,8 +58,7 @@ class Disk:
         if fresh:
             self.durable |= self.appended
             self.appended = {}
-            latest = max((slot.height for slot in self.durable), default=0)
-            self.durable = {slot: record for slot, record in self.durable.items() if slot.height == latest}
+            self.durable = _kept(self.durable)
         return fresh
 
     def crash(self) -> None:
@@ -70,3 +70,14 @@ class Disk:
         records = [self.durable[slot] for slot in sorted(self.durable) if slot.height == height]
         locks = [record.lock for record in records if record.lock is not None]
         return tuple(record.message for record in records), locks[-1] if locks else None
+
+
+def _kept(records: dict[Slot, Record]) -> dict[Slot, Record]:
+    """What a restart needs."""
+    height, round_, _ = max(records, default=Slot(0, 0, 0))
+    lock = max((slot for slot, record in records.items() if record.lock and slot.height == height), default=None)
+    return {
+        slot: record
+        for slot, record in records.items()
+        if slot.height == height and (slot.round > round_ - KEEP_ROUNDS or slot == lock)
+    }

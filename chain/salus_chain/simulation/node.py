@@ -140,16 +140,19 @@ class Node:
             self._run(effect)
 
     def _settle(self) -> None:
-        fresh = self.disk.sync()
-        if self.honest:
-            for message in fresh:
-                self.world.published(self, message)
+        self._sync()
         self._at("sync")
         outbox, self.outbox = self.outbox, []
         for number, (to, payload) in enumerate(outbox):
             if number == 1:
                 self._at("send")
             self.emit(to, payload)
+
+    def _sync(self) -> None:
+        fresh = self.disk.sync()
+        if self.honest:
+            for message in fresh:
+                self.world.published(self, message)
 
     def emit(self, to: bytes | None, payload: Payload) -> None:
         """Send; a liar does otherwise."""
@@ -280,6 +283,7 @@ class Node:
         self._events.append(Checked(block.digest))
 
     def _decide(self, decided: Decided) -> None:
+        self._sync()
         self._at("decide")
         try:
             after = execute(self.chain, decided.block)
