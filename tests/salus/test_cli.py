@@ -19,8 +19,17 @@ def commands() -> Iterator[list[str]]:
     yield ["demo"]
     tree = typer.main.get_command(app)
     for group in GROUPS:
-        for name in tree.commands[group].commands:  # type: ignore[attr-defined]
-            yield [group, name]
+        yield from below([group], tree.commands[group])  # type: ignore[attr-defined]
+
+
+def below(path: list[str], node: object) -> Iterator[list[str]]:
+    """The commands of a group, and of the groups in it."""
+    inner = getattr(node, "commands", None)
+    if inner is None:
+        yield path
+        return
+    for name, each in inner.items():
+        yield from below([*path, name], each)
 
 
 @pytest.mark.parametrize("command", list(commands()), ids=" ".join)

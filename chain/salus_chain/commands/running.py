@@ -42,7 +42,7 @@ def run(
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's where it is installed, as it is on all but Windows: TLS costs half as much there."""
+    """uvloop's where it is installed, as it is on all but Windows: frames over TLS take less time on it."""
     try:
         import uvloop
     except ImportError:

@@ -91,9 +91,9 @@ def audit_files(
     proof: Path, genesis: Path, say: Callable[[str], None] = lambda line: None, checkpoint: Path | None = None
 ) -> Proven:
     """As `audit`, of files. Raises ProofError, or ConfigError when a file cannot be read."""
-    founded = read_genesis(genesis)
+    data, founded = _read(proof), read_genesis(genesis)
     known = Checkpoint.from_bytes(founded.chain_id, _read(checkpoint)) if checkpoint else None
-    return audit(founded, _read(proof), say, known)
+    return audit(founded, data, say, known)
 
 
 def _read(path: Path) -> bytes:
