@@ -42,10 +42,10 @@ class Disk:
 
     def record(self, slot: Slot, sign: Callable[[], Message], lock: Prepared | None) -> Message:
         """The vote of this slot: the one on disk, or a new one, appended. Raises Regression."""
-        known = self.appended.get(slot) or self.durable.get(slot)
-        if known is not None:
-            return known.message
-        latest = max((*self.durable, *self.appended), default=slot)
+        known = _kept(self.durable | self.appended)
+        if slot in known:
+            return known[slot].message
+        latest = max(known, default=slot)
         if slot[:2] < latest[:2]:
             raise Regression(f"{slot} after {latest}")
         message = sign()

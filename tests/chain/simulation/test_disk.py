@@ -25,7 +25,7 @@ def test_both_keep_as_many_rounds() -> None:
     assert KEEP_ROUNDS == real.KEEP_ROUNDS
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(steps=STEPS)
 def test_after_any_crash_both_say_the_same(steps: list[tuple[int, int, Type, bool] | str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
