@@ -306,9 +306,12 @@ class Ledger:
         self._events.append(core.Checked(block.digest))
 
     def _too_soon(self, block: Block) -> str:
-        """Why a block that was made just now may not be voted for; a prepared one is never asked."""
+        """Why a block that was made just now may not be voted for; a prepared one is never asked.
+
+        The earliest time that there can be is never too soon, or one clock that was wrong would halt the chain.
+        """
         ahead_ms = block.header.time_ms - self._now_ms()
-        if ahead_ms > MAX_CLOCK_AHEAD_MS:
+        if ahead_ms > MAX_CLOCK_AHEAD_MS and block.header.time_ms > self.state.time_ms + 1:
             return f"its time is {ahead_ms} ms ahead of this clock"
         if self._consensus.round == 0 and not block.transactions and not is_due(self.state, block.header.time_ms):
             return "it is empty and nothing was due"

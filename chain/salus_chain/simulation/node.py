@@ -271,7 +271,8 @@ class Node:
         )
 
     def _check(self, block: Block, fresh: bool) -> None:
-        if fresh and block.header.time_ms - self.now_ms > MAX_CLOCK_AHEAD_MS:
+        time_ms = block.header.time_ms
+        if fresh and time_ms - self.now_ms > MAX_CLOCK_AHEAD_MS and time_ms > self.chain.time_ms + 1:
             self.world.count["too early"] += 1
             return
         if block.digest not in self.valid:

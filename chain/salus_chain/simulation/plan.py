@@ -81,8 +81,7 @@ class Plan:
         Two ticks and the delays spread everyone's votes, final blocks and transactions. Seats are then at most one
         round apart, since a timer runs only where a quorum is, and f + 1 draw the rest along: one round to align.
         f proposers in a row may lie, and each may hold a round up for two timers (one before its late proposal, one
-        after), and so may the round that was under way; one that is down costs a timer. The next honest one's round
-        lasts. A clock that is behind by `skew` refuses a fresh block for that long.
+        after), and so may the round that was under way; one that is down costs a timer. The next round lasts.
 
         For a quorum that was down in a network without other faults: no round passed without a quorum, so the timers
         are the first ones.
@@ -91,5 +90,4 @@ class Plan:
         if self.style == "stall":
             return spread + sum(self.timing.of(round_) for round_ in range(3))
         bad = 2 * (len(self.byzantine) + 1) + len(self.lost) + any(fault.kind == "doom" for fault in self.faults)
-        skew = max(self.skew_ms) - min(self.skew_ms)
-        return (spread + skew + (2 + bad) * self.timing.most_ms) * 102 // 100
+        return (spread + (2 + bad) * self.timing.most_ms) * 102 // 100

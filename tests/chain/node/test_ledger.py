@@ -275,6 +275,19 @@ def test_a_proposal_far_ahead_of_the_clock_waits_until_its_time(tmp_path: Path) 
     assert world.heights() == [1] * 4
 
 
+def test_a_chain_whose_clocks_were_ahead_goes_on_when_they_are_set_right(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.now_ms += 3_600_000
+    world.ledgers[1].submit(world.f.quorum(APPROVE))
+    world.deliver()
+    assert world.heights() == [1] * 4
+    ahead_ms = world.ledgers[0].state.time_ms
+    world.now_ms -= 3_600_000
+    world.ledgers[2].submit(consent(world, 1))
+    world.deliver()
+    assert world.heights() == [2] * 4 and world.ledgers[0].state.time_ms == ahead_ms + 1
+
+
 def test_malformed_and_refused_transactions_change_nothing(tmp_path: Path) -> None:
     world = World(tmp_path)
     with pytest.raises(Rejected, match="malformed"):
