@@ -100,6 +100,11 @@ class State:
     def is_proposer(self) -> bool:
         return self.council.proposer(self.height, self.round) == self.seat
 
+    @property
+    def other_proposer(self) -> bytes | None:
+        """The key of this round's proposer; None when that is this node."""
+        return None if self.is_proposer else self.council.keys[self.council.proposer(self.height, self.round)]
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -349,6 +354,8 @@ def _receive(state: State, message: Message) -> Step:
         return replace(state, fetched=state.height), (Get(state.later.keys[message.seat], state.height),)
     if message.height < state.height or state.decided:
         return state, NOTHING
+    if message.type in (Type.PREPARE, Type.COMMIT) and _is_enough(state, message):
+        return state, NOTHING
     votes, effects = _take(state.council, state.votes, message)
     if votes is None:
         return state, effects
@@ -567,6 +574,13 @@ def _seals(state: State, type_: Type, round_: int, digest: bytes) -> tuple[Seal,
     place = (type_, round_, digest)
     votes = (vote for vote in state.votes.values() if (vote.type, vote.round, vote.digest) == place)
     return tuple(Seal(seat, signature) for seat, signature in sorted((vote.seat, vote.signature) for vote in votes))
+
+
+def _is_enough(state: State, message: Message) -> bool:
+    """Whether a quorum says so already: a first vote of one more seat is then not worth its verification."""
+    held = state.votes.get((message.type, message.seat))
+    first = held is None or held.round < message.round
+    return first and len(_seals(state, message.type, message.round, message.digest)) >= state.council.quorum
 
 
 def _body(state: State, digest: bytes) -> Block | None:

@@ -7,7 +7,7 @@ on disk before anybody is told of it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeAlias
@@ -20,23 +20,22 @@ from salus_chain.consensus.messages import Council, Decided, Message
 from salus_chain.errors import ChainError, DecodeError, Rejected, Stopped
 from salus_chain.keys import Signer, verify
 from salus_chain.node.accusations import Accusations
+from salus_chain.node.gossip import Gossip, Later, Send, at_once, frames
 from salus_chain.node.network import wire
 from salus_chain.node.pool.mempool import Mempool
 from salus_chain.node.storage.store import Store
 from salus_chain.node.storage.votes import Slot, VoteLog
 from salus_chain.rules.apply import MAX_CLOCK_AHEAD_MS, apply_block, build_block, is_due
-from salus_chain.rules.blocks import MAX_BLOCK_TRANSACTIONS, VOTE_DOMAIN, Block, BlockDigest
+from salus_chain.rules.blocks import VOTE_DOMAIN, Block, BlockDigest
 from salus_chain.rules.state import State
 from salus_chain.rules.transactions import TxId, read_transaction
 
 EARLY_TRANSACTIONS: Final = 256
 GOSSIP_TRANSACTIONS: Final = 256  # sent again on a tick
-GOSSIP_BYTES: Final = 1 << 20  # of transactions in one frame
 SERVED_BYTES: Final = 4 << 20
 
 log = structlog.get_logger()
 
-Send: TypeAlias = Callable[[bytes | None, wire.Frame], None]  # to one peer by its key, or to all
 SetTimer: TypeAlias = Callable[[core.Timer], None]
 
 
@@ -73,6 +72,7 @@ class Ledger:
         set_timer: SetTimer,
         now_ms: Callable[[], int],
         timing: core.Timing,
+        later: Later = at_once,
     ) -> None:
         self.identity = identity
         self.store = store
@@ -86,6 +86,7 @@ class Ledger:
         self._votes = votes
         self._send = send
         self._set_timer = set_timer
+        self._gossip = Gossip(send, later, lambda tx_id: TxId(tx_id) in self.mempool)
         self._now_ms = now_ms
         self._events: deque[core.Event] = deque()
         self._outbox: list[tuple[bytes | None, wire.Frame]] = []
@@ -95,8 +96,8 @@ class Ledger:
         self._early: deque[bytes] = deque(maxlen=EARLY_TRANSACTIONS)  # may be valid after the next block
         chain_id = self.state.genesis.chain_id
         council = Council.of(chain_id, self.state.validators, verify)
-        later = Council.of(chain_id, self.state.next_validators, verify)
-        self._consensus = core.State(identity.signer.public_key, council, later, self.state.height + 1, timing)
+        next_one = Council.of(chain_id, self.state.next_validators, verify)
+        self._consensus = core.State(identity.signer.public_key, council, next_one, self.state.height + 1, timing)
 
     @property
     def round(self) -> int:
@@ -131,20 +132,19 @@ class Ledger:
     def submit_batch(self, batch: Sequence[bytes]) -> list[TxId | Rejected]:
         """Take each by itself: its id, or why it is refused. The next block is made when all are in."""
         results: list[TxId | Rejected] = []
-        fresh: list[bytes] = []
+        fresh: dict[bytes, bytes] = {}
         for data in batch:
             try:
                 tx = read_transaction(data)
                 if tx.id not in self.mempool and self.store.height_of(tx.id) is None:
                     self.mempool.add(tx, self._now_ms())
-                    fresh.append(data)
+                    fresh[tx.id] = data
                 results.append(tx.id)
             except DecodeError as error:
                 results.append(Rejected("malformed", str(error)))
             except Rejected as reason:
                 results.append(reason)
-        for transactions in _frames(fresh):
-            self._send(None, wire.Txs(transactions))
+        self._gossip.add(fresh, self._consensus.other_proposer)
         self.work_if_due()
         return results
 
@@ -166,8 +166,8 @@ class Ledger:
     def tick(self) -> None:
         """Twice a second: send again what may have been lost, and look at the clock."""
         again = (tx.data for tx in islice(self.mempool.waiting.values(), GOSSIP_TRANSACTIONS))
-        for transactions in _frames(again):
-            self._send(None, wire.Txs(transactions))
+        for frame in frames(again):
+            self._send(None, frame)
         self.handle(core.Tick())
         self.work_if_due()
 
@@ -345,17 +345,3 @@ class Ledger:
             self.mempool.add(read_transaction(data), self._now_ms(), metered=False)
         except Rejected as error:
             log.debug("transaction refused", code=error.code)
-
-
-def _frames(transactions: Iterable[bytes]) -> Iterator[tuple[bytes, ...]]:
-    """As few groups as fit into frames."""
-    group: list[bytes] = []
-    size = 0
-    for data in transactions:
-        if group and (size + len(data) > GOSSIP_BYTES or len(group) == MAX_BLOCK_TRANSACTIONS):
-            yield tuple(group)
-            group, size = [], 0
-        group.append(data)
-        size += len(data)
-    if group:
-        yield tuple(group)

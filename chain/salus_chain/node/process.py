@@ -10,7 +10,7 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -64,7 +64,7 @@ class Node:
         self.listen_http = config.listen_http
         self.store, votes = open_holdings(folder, genesis, identity.signer.public_key)
         timing = core.Timing(config.round_ms, config.round_ms << ROUND_DOUBLINGS)
-        self.ledger = Ledger(identity, self.store, votes, self.send, self._set_timer, clock_ms, timing)
+        self.ledger = Ledger(identity, self.store, votes, self.send, self._set_timer, clock_ms, timing, _later)
         own = self.ledger.state.members.get(identity.signer.public_key)
         rng = Random(os.urandom(16))  # noqa: S311  (spreads reconnections, guards nothing)
         self.peers = Peers(
@@ -205,6 +205,10 @@ class Node:
         registrar = Registrar(self._config, self.ledger)
         while registrar.submit():  # noqa: ASYNC110  (the clock is what it waits for)
             await asyncio.sleep(REGISTER_S)
+
+
+def _later(after_ms: int, act: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_later(after_ms / 1_000, act)
 
 
 def _cancel_all(prefix: str) -> None:
