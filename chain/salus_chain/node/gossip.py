@@ -12,7 +12,7 @@ from salus_chain.node.network import wire
 from salus_chain.rules.blocks import MAX_BLOCK_TRANSACTIONS
 
 FRAME_BYTES: Final = 1 << 20
-AFTER_MS: Final = 20
+AFTER_MS: Final = 50
 MOST: Final = 8_192  # that are kept to be told; a tick tells of what waits, too
 
 Send: TypeAlias = Callable[[bytes | None, wire.Frame], None]  # to one peer by its key, or to all

@@ -39,6 +39,7 @@ from salus_chain.rules.state import State
 
 TICK_S: Final = 0.5
 REGISTER_S: Final = 1.0
+COLLECT: Final = (50_000, 50, 100)  # nearly all that a transaction makes is freed by counting references
 ROUND_DOUBLINGS: Final = 4  # a round's timer grows to 16 times the first
 CONNECT_S: Final = 0.3  # before registering, so that the first transactions reach the peers at once
 
@@ -241,6 +242,7 @@ async def run_validator(path: Path, passphrase_file: Path | None = None) -> None
     gc.disable()
     node = load_node(path, passphrase_file)
     gc.freeze()  # what a start loads stays: to walk through 100,000 consents takes the collector a third of a second
+    gc.set_threshold(*COLLECT)
     gc.enable()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

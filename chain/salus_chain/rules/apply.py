@@ -16,7 +16,7 @@ from salus_chain.genesis import quorum, set_hash
 from salus_chain.keys import verify
 from salus_chain.rules import evidence, governance, members, models, rounds
 from salus_chain.rules.blocks import MAX_BLOCK_TRANSACTIONS, Block, Header, transactions_root
-from salus_chain.rules.state import State, Table, sealed, state_root, write
+from salus_chain.rules.state import State, Table, count_nonce, sealed, state_root, write
 from salus_chain.rules.transactions import (
     STATEMENT_DOMAIN,
     TX_DOMAIN,
@@ -79,7 +79,7 @@ def apply_tx(state: State, tx: Transaction) -> State:
         _check_nonce(state, tx)
     _check_signatures(state, tx)
     after = VERBS[tx.kind](state, tx.sender, tx.body)
-    return write(after, (Table.NONCES, tx.sender, tx.nonce + 1)) if tx.sender else after
+    return count_nonce(state, after, tx.sender, tx.nonce + 1) if tx.sender else after
 
 
 def check_tx(state: State, tx: Transaction, now_ms: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -105,7 +104,8 @@ class Certificate:
         return cls(integer(number, "round"), items(seals, Seal.read, "seals", 1024))
 
 
-def transactions_root(transactions: Sequence[bytes]) -> bytes:
+@lru_cache(maxsize=4)  # of one block: when it is built or executed, proposed and decided
+def transactions_root(transactions: tuple[bytes, ...]) -> bytes:
     return merkle.root(transactions)
 
 

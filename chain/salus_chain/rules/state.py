@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from immutables import Map
 
-from salus_chain.codec import encode
+from salus_chain.codec import encode_trusted
 from salus_chain.genesis import Genesis, Validator
 from salus_chain.rules.entries import (
     NO_RELEASE,
@@ -48,6 +48,7 @@ __all__ = [
     "State",
     "Table",
     "Task",
+    "count_nonce",
     "entries",
     "entry_key",
     "entry_value",
@@ -159,6 +160,15 @@ def write(state: State, *rows: Row) -> State:
     return _evolved(state, changed)
 
 
+def count_nonce(before: State, after: State, sender: bytes, nonce: int) -> State:
+    """`after` with the sender's next nonce; changed in place where a verb has just made it and nobody else holds it."""
+    if after is before:
+        return write(after, (Table.NONCES, sender, nonce))
+    object.__setattr__(after, "nonces", after.nonces.set(sender, nonce))
+    object.__setattr__(after, "touched", (Table.NONCES, sender, after.touched))
+    return after
+
+
 def _evolved(state: State, changed: Mapping[str, Any]) -> State:
     """As `dataclasses.replace`, in a third of its time: it is called twice for every transaction."""
     values = list(_VALUES(state))
@@ -201,14 +211,14 @@ def entries(state: State) -> Iterator[tuple[bytes, bytes]]:
 
 def entry_key(table: Table, key: Key) -> bytes:
     """An entry's name, in bytes."""
-    return encode((table.encode(), key if isinstance(key, bytes) else key.encode()))
+    return encode_trusted((table.encode(), key if isinstance(key, bytes) else key.encode()))
 
 
 def entry_value(entry: Entry) -> bytes:
     """An entry's canonical bytes."""
     if isinstance(entry, int):
-        return encode(entry)
-    return encode(entry.encode() if isinstance(entry, str) else entry.value())
+        return encode_trusted(entry)
+    return encode_trusted(entry.encode() if isinstance(entry, str) else entry.value())
 
 
 def _entry(state: State, table: Table, key: Key) -> Entry:
