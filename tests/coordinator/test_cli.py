@@ -24,7 +24,7 @@ run = CliRunner().invoke
         (data_app, ["list", "--help"]),
         (data_app, ["import", "--help"]),
         (coordinator_app, ["--help"]),
-        (bench_app, ["--help"]),
+        (bench_app, ["gateway", "--help"]),
     ],
 )
 def test_help_has_an_example(app: object, words: list[str]) -> None:

@@ -20,6 +20,7 @@ from salus_chain.tls import client_context, trust
 from salus_chain.views import Refusal, from_json
 
 NETWORK_SLACK_S: Final = 5.0
+KEEP_S: Final = 20.0  # an idle connection is worth keeping: a new one costs a TLS handshake
 REFUSED: Final = (httpx.codes.CONFLICT, httpx.codes.TOO_MANY_REQUESTS)
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ class Asking:
         self._http: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
-        limits = httpx.Limits(max_connections=64, max_keepalive_connections=16)
+        limits = httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=KEEP_S)
         self._http = httpx.AsyncClient(
             timeout=self._timeout_s,
             limits=limits,

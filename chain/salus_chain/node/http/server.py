@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from salus_chain.node.process import Node
 
 MAX_CONNECTIONS: Final = 2_048
-KEEP_ALIVE_S: Final = 75
+KEEP_ALIVE_S: Final = 30  # longer than clients keep an idle connection
 
 
 class _Server(uvicorn.Server):
