@@ -76,11 +76,10 @@ async def _network(folder: Path, effort: Effort, say: Say) -> Figures:
         single = await asyncio.to_thread(latency.measure, network, hospitals[0], nonce, effort.transactions)
         figures |= {"settle_p50_ms": single.p50_ms, "settle_p95_ms": single.p95_ms}
 
-        say(f"{effort.consents} transactions in batches")
-        async with network.client() as client:
-            nonces = [await client.next_nonce(hospital.key) for hospital in hospitals]
-        rate = await throughput.measure(network, throughput.consents(hospitals, nonces, effort.consents))
-        figures |= {"tx_per_s": rate.per_s, "tx_bytes": rate.tx_bytes}
+        say(f"the proposer is killed, {effort.kills} times")
+        figures["leader_gap_s"] = await outage.leader_gap_s(network, hospitals[0], effort.kills)
+        say(f"two of four are killed and come back, {effort.outages} times")
+        figures["resume_s"] = await outage.resume_s(network, hospitals[3], effort.outages)
 
         say(f"{effort.rounds} rounds of {GATEWAYS} gateways")
         gateways = people.gateways(GATEWAYS, VALIDATORS)
@@ -95,10 +94,11 @@ async def _network(folder: Path, effort: Effort, say: Say) -> Figures:
             "proof_bytes": settled.proof_bytes,
         }
 
-        say(f"the proposer is killed, {effort.kills} times")
-        figures["leader_gap_s"] = await outage.leader_gap_s(network, hospitals[0], effort.kills)
-        say(f"two of four are killed and come back, {effort.outages} times")
-        figures["resume_s"] = await outage.resume_s(network, hospitals[3], effort.outages)
+        say(f"{effort.consents} transactions in batches")
+        async with network.client() as client:
+            nonces = [await client.next_nonce(hospital.key) for hospital in hospitals]
+        rate = await throughput.measure(network, throughput.consents(hospitals, nonces, effort.consents))
+        figures |= {"tx_per_s": rate.per_s, "tx_bytes": rate.tx_bytes}
 
         say(f"{effort.commits} commits with receipts")
         many = people.gateways(effort.commits, VALIDATORS, prefix="crowd")

@@ -22,9 +22,7 @@ def bench(
 
     from salus_chain.bench.chain import FULL, QUICK, measure, tables, to_json
 
-    console = Console(stderr=True)
-    with console.status("salus bench chain") as status:
-        measured = measure(QUICK if quick else FULL, lambda line: status.update(f"salus bench chain: {line}"))
+    measured = measure(QUICK if quick else FULL, lambda line: typer.echo(f"salus bench chain: {line}", err=True))
     for table in tables(measured):
         Console().print(table)
     if json is not None:
