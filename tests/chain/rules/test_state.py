@@ -16,6 +16,7 @@ from salus_chain.rules.state import (
     Standing,
     State,
     Table,
+    count_nonce,
     entries,
     entry_key,
     entry_value,
@@ -106,3 +107,13 @@ def test_a_state_without_a_roster_or_with_a_seat_that_is_no_members_is_refused()
 def test_arbitrary_bytes_are_no_snapshot(data: bytes) -> None:
     with pytest.raises(DecodeError):
         decode_state(STATE.genesis, data)
+
+
+def test_counting_a_nonce_never_changes_the_state_before() -> None:
+    before = federation().enrolled()
+    sender = federation().validators[0].public_key
+    again = count_nonce(before, before, sender, 77)
+    assert again is not before and again.nonces[sender] == 77 != before.nonces.get(sender)
+    fresh = write(before, (Table.NONCES, sender, 5))
+    after = count_nonce(before, fresh, sender, 78)
+    assert after is fresh and after.nonces[sender] == 78 and before.nonces.get(sender) not in (5, 77, 78)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from salus_chain.node.gossip import FRAME_BYTES, Gossip, frames
+from salus_chain.node.network import wire
+
+PROPOSER = bytes([2]) * 33
+
+
+class Room:
+    """What was sent, and what is to happen later."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[bytes | None, tuple[bytes, ...]]] = []
+        self.later: list[Callable[[], None]] = []
+        self.waiting: set[bytes] = set()
+        self.gossip = Gossip(
+            self.send, lambda after_ms, act: self.later.append(act), lambda tx_id: tx_id in self.waiting
+        )
+
+    def send(self, to: bytes | None, frame: wire.Frame) -> None:
+        assert isinstance(frame, wire.Txs)
+        self.sent.append((to, frame.transactions))
+
+
+def test_the_proposer_hears_at_once_and_the_others_only_of_what_still_waits() -> None:
+    room = Room()
+    room.waiting = {b"1", b"2"}
+    room.gossip.add({b"1": b"one"}, PROPOSER)
+    room.gossip.add({b"2": b"two"}, PROPOSER)
+    assert room.sent == [(PROPOSER, (b"one",)), (PROPOSER, (b"two",))]
+    room.waiting = {b"2"}  # the first is final
+    (tell,) = room.later
+    tell()
+    assert room.sent[2:] == [(None, (b"two",))]
+    room.gossip.add({b"3": b"three"}, PROPOSER)
+    assert len(room.later) == 2
+
+
+def test_a_proposer_tells_nobody_of_what_it_made_final() -> None:
+    room = Room()
+    room.gossip.add({b"1": b"one"}, None)
+    room.later.pop()()
+    assert room.sent == []
+
+
+def test_nothing_new_sets_no_timer() -> None:
+    room = Room()
+    room.gossip.add({}, PROPOSER)
+    assert room.sent == [] and room.later == []
+
+
+def test_frames_are_few_and_none_is_too_large() -> None:
+    data = [bytes([number]) * (FRAME_BYTES // 3) for number in range(7)]
+    made = list(frames(data))
+    assert [len(frame.transactions) for frame in made] == [3, 3, 1]
+    assert [each for frame in made for each in frame.transactions] == data
