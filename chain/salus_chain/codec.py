@@ -38,7 +38,7 @@ def encode(value: Value) -> bytes:
     Raises TypeError when it holds anything but int64/uint64, bytes, tuples.
     """
     _check(value, MAX_DEPTH)
-    return cbor2.dumps(value, canonical=True)
+    return encode_trusted(value)
 
 
 def decode(data: bytes, max_bytes: int = MAX_BYTES, max_items: int = MAX_ITEMS) -> Value:
@@ -61,7 +61,7 @@ def decode(data: bytes, max_bytes: int = MAX_BYTES, max_items: int = MAX_ITEMS) 
         TypeError,
     ) as error:
         raise DecodeError(f"not canonical CBOR: {error}") from None
-    if cbor2.dumps(value, canonical=True) != data:  # as `encode`, whose checks `_freeze` has made
+    if encode_trusted(value) != data:  # `_freeze` has made the checks
         raise DecodeError("not canonical CBOR: it has another spelling than the deterministic one")
     return value
 

@@ -470,3 +470,29 @@ def test_a_lock_of_forged_seals_is_refused() -> None:
     lock = table.lock(0, table.x)
     forged = (*lock.certificate[:2], Seal(3, lock.certificate[0].signature))
     assert not is_valid(table.council, table.change(2, 1, replace(lock, certificate=forged)))
+
+
+def test_a_vote_beyond_a_quorum_is_left_unread_but_a_second_one_of_a_seat_is_still_evidence() -> None:
+    table = Table(5)
+    prepares = [table.vote(Type.PREPARE, seat, 0, table.x.digest) for seat in range(4)]
+    state, _ = table.receive(table.state(None), *prepares)
+    state, effects = step(state, Received(table.vote(Type.PREPARE, 4, 0, table.x.digest)))
+    assert (Type.PREPARE, 4) not in state.votes and not effects
+    other = table.vote(Type.PREPARE, 0, 0, table.y.digest)
+    _, effects = step(state, Received(other))
+    assert [each.key for each in effects if isinstance(each, Accuse)] == [table.keys[0]]
+
+
+def test_a_first_vote_of_one_more_seat_costs_no_verification_once_a_quorum_agrees() -> None:
+    table = Table(4)
+    asked: list[bytes] = []
+
+    def verify(key: bytes, signature: bytes, domain: bytes, message: bytes) -> bool:
+        asked.append(key)
+        return table.keyring.verify(key, signature, domain, message)
+
+    council = replace(table.council, verify=verify)
+    state = replace(table.state(None), council=council)
+    for seat in range(4):
+        state, _ = step(state, Received(table.vote(Type.COMMIT, seat, 0, table.x.digest)))
+    assert asked == list(table.keys[:3])
