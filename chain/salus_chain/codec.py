@@ -95,8 +95,8 @@ def _check(value: Value, depth: int) -> None:
 def _freeze(value: object, depth: int) -> Value:
     if type(value) is bytes or (type(value) is int and INT_MIN <= value <= INT_MAX):
         return value
-    if type(value) is list and depth:
-        return tuple(_freeze(item, depth - 1) for item in value)
+    if type(value) is list and depth:  # a list first and bytes without a call: half the time of a generator
+        return tuple([item if type(item) is bytes else _freeze(item, depth - 1) for item in value])
     raise DecodeError(f"{type(value).__name__} is not in the canonical format, is too large or nested too deeply")
 
 

@@ -19,7 +19,7 @@ from typing import Final
 
 from salus_chain.audit.archive import read_blocks, read_head
 from salus_chain.candidates import decode_candidate, decode_release
-from salus_chain.codec import decode
+from salus_chain.codec import Value, decode, encode, fields, items, octets
 from salus_chain.errors import ChainError, DecodeError, ProofError
 from salus_chain.genesis import read_genesis
 from salus_chain.keys import verify
@@ -30,7 +30,7 @@ from salus_chain.node.recovery.sources import read_decided
 from salus_chain.node.storage.records import read_records
 from salus_chain.reports import decode_report
 from salus_chain.rules.blocks import Certificate, decode_block
-from salus_chain.rules.snapshot import decode_state
+from salus_chain.rules.restore import state_of
 from salus_chain.rules.transactions import read_transaction
 from salus_chain.tls import member_of
 from salus_chain.updates import decode_model, decode_update
@@ -57,6 +57,16 @@ def _archive(data: bytes) -> None:
         pass
 
 
+def _entries(data: bytes) -> None:
+    """A database's entries of the state, here as one array of pairs."""
+
+    def pair(value: Value) -> tuple[bytes, bytes]:
+        key, entry = fields(value, 2, "pair")
+        return octets(key, "key"), octets(entry, "entry")
+
+    state_of(_federation().genesis, 1, 1, bytes(32), items(decode(data), pair, "entries"))
+
+
 Case = tuple[Callable[[bytes], object], type[Exception] | tuple[type[Exception], ...]]
 
 CASES: Final[dict[str, Case]] = {
@@ -71,7 +81,7 @@ CASES: Final[dict[str, Case]] = {
     "release": (decode_release, DecodeError),
     "vote records": (lambda data: _file(read_records, data), ChainError),
     "lock": (decode_lock, DecodeError),
-    "snapshot": (lambda data: decode_state(_federation().genesis, data), DecodeError),
+    "entries": (_entries, DecodeError),
     "layout": (lambda data: Layout.from_json(data.decode(errors="replace")), DecodeError),
     "genesis": (lambda data: _file(read_genesis, data), ChainError),
     "final block": (read_decided, DecodeError),
@@ -95,7 +105,7 @@ def seeds() -> list[bytes]:
     """A good input of most decoders, for a fuzzer to begin with."""
     from salus_chain.node.network.wire import encode_frame
     from salus_chain.rules.blocks import encode_block
-    from salus_chain.rules.snapshot import encode_state
+    from salus_chain.rules.state import entries
     from salus_chain.tls import credentials
     from tests.chain.light.trail import PROOF
     from tests.chain.node.test_wire import BLOCK, FRAMES
@@ -108,7 +118,7 @@ def seeds() -> list[bytes]:
         ("block", encode_block(BLOCK)),
         ("update", f.update(state, 0)),
         ("model", MODEL),
-        ("snapshot", encode_state(state)),
+        ("entries", encode(tuple(entries(state)))),
         ("layout", LAYOUT.to_json().encode()),
         ("proof", PROOF),
         ("peer certificate", credentials(f.validators[0]).certificate),

@@ -1,6 +1,7 @@
-"""How peers hear of new transactions: the next proposer at once, the others a little later, if they still wait then.
+"""How peers hear of new transactions: each height's proposer at once, the others only when the chain does not move.
 
-Most are final before the others would have heard; a block carries them anyway, and nobody receives them twice.
+Whoever took a transaction in hands it to one proposer after the other until it is final: the others meet it in a
+block, and judge it once. A proposer that is dead or deaf makes no block; then all hear of it, and time it out.
 """
 
 from __future__ import annotations
@@ -13,44 +14,61 @@ from salus_chain.rules.blocks import MAX_BLOCK_TRANSACTIONS
 
 FRAME_BYTES: Final = 1 << 20
 AFTER_MS: Final = 50
-MOST: Final = 8_192  # that are kept to be told; a tick tells of what waits, too
+MOST: Final = 8_192  # that are kept to be told; while nothing moves, a tick tells of what waits, too
 
 Send: TypeAlias = Callable[[bytes | None, wire.Frame], None]  # to one peer by its key, or to all
 Later: TypeAlias = Callable[[int, Callable[[], None]], None]  # after so many milliseconds
 
 
-def at_once(after_ms: int, act: Callable[[], None]) -> None:
-    """A `Later` that does not wait, for tests."""
-    act()
+def never(after_ms: int, act: Callable[[], None]) -> None:
+    """A `Later` whose time does not come, for tests: a tick does what it would have done."""
 
 
 class Gossip:
-    """What this node took in from clients and has not told all peers yet."""
+    """What this node took in from clients and is not final yet."""
 
-    def __init__(self, send: Send, later: Later, waits: Callable[[bytes], bool]) -> None:
-        """`waits` says whether a transaction, by its id, still waits for a block."""
+    def __init__(self, send: Send, later: Later, waits: Callable[[bytes], bool], moves: Callable[[], bool]) -> None:
+        """`waits` says whether a transaction, by its id, waits for a block; `moves`, whether one is being made."""
         self._send = send
         self._later = later
         self._waits = waits
-        self._fresh: dict[bytes, bytes] = {}
+        self._moves = moves
+        self._own: dict[bytes, bytes] = {}  # id → bytes
+        self._timed = False
 
     def add(self, transactions: dict[bytes, bytes], proposer: bytes | None) -> None:
-        """Tell the proposer, unless that is this node (None), of transactions by their ids; the others later."""
+        """Tell the proposer, unless that is this node (None), of transactions by their ids; the others maybe later."""
         if not transactions:
             return
+        self._hand(proposer, transactions)
+        if len(self._own) < MOST:
+            self._own |= transactions
+        self._look_again()
+
+    def turn(self, proposer: bytes | None) -> None:
+        """A new height: its proposer hears of what the last ones left."""
+        self._own = {tx_id: data for tx_id, data in self._own.items() if self._waits(tx_id)}
+        self._hand(proposer, self._own)
+
+    def _hand(self, proposer: bytes | None, transactions: dict[bytes, bytes]) -> None:
         if proposer is not None:
             for frame in frames(transactions.values()):
                 self._send(proposer, frame)
-        first = not self._fresh
-        if len(self._fresh) < MOST:
-            self._fresh |= transactions
-        if first:
-            self._later(AFTER_MS, self._tell)
 
-    def _tell(self) -> None:
-        waiting = [data for tx_id, data in self._fresh.items() if self._waits(tx_id)]
-        self._fresh = {}
-        for frame in frames(waiting):
+    def _look_again(self) -> None:
+        if not self._timed:
+            self._timed = True
+            self._later(AFTER_MS, self._look)
+
+    def _look(self) -> None:
+        self._timed = False
+        self._own = {tx_id: data for tx_id, data in self._own.items() if self._waits(tx_id)}
+        if not self._own:
+            return
+        if self._moves():
+            self._look_again()
+            return
+        for frame in frames(self._own.values()):
             self._send(None, frame)
 
 

@@ -20,7 +20,7 @@ from salus_chain.consensus.messages import Council, Decided, Message
 from salus_chain.errors import ChainError, DecodeError, Rejected, Stopped
 from salus_chain.keys import Signer, verify
 from salus_chain.node.accusations import Accusations
-from salus_chain.node.gossip import Gossip, Later, Send, at_once, frames
+from salus_chain.node.gossip import Gossip, Later, Send, frames, never
 from salus_chain.node.network import wire
 from salus_chain.node.pool.mempool import Mempool
 from salus_chain.node.storage.store import Store
@@ -33,6 +33,7 @@ from salus_chain.rules.transactions import TxId, read_transaction
 EARLY_TRANSACTIONS: Final = 256
 GOSSIP_TRANSACTIONS: Final = 256  # sent again on a tick
 SERVED_BYTES: Final = 4 << 20
+BUILDING_MS: Final = 100  # that a proposer may take at a busy height's start
 
 log = structlog.get_logger()
 
@@ -72,7 +73,7 @@ class Ledger:
         set_timer: SetTimer,
         now_ms: Callable[[], int],
         timing: core.Timing,
-        later: Later = at_once,
+        later: Later = never,
     ) -> None:
         self.identity = identity
         self.store = store
@@ -86,7 +87,8 @@ class Ledger:
         self._votes = votes
         self._send = send
         self._set_timer = set_timer
-        self._gossip = Gossip(send, later, lambda tx_id: TxId(tx_id) in self.mempool)
+        self._gossip = Gossip(send, later, lambda tx_id: TxId(tx_id) in self.mempool, self._moves)
+        self._ticked_height = self.state.height
         self._now_ms = now_ms
         self._events: deque[core.Event] = deque()
         self._outbox: list[tuple[bytes | None, wire.Frame]] = []
@@ -164,10 +166,12 @@ class Ledger:
         self.standings[peer] = Standing(height, round_, self._now_ms())
 
     def tick(self) -> None:
-        """Twice a second: send again what may have been lost, and look at the clock."""
-        again = (tx.data for tx in islice(self.mempool.waiting.values(), GOSSIP_TRANSACTIONS))
-        for frame in frames(again):
-            self._send(None, frame)
+        """Twice a second: send again what may have been lost, where nothing moves, and look at the clock."""
+        if self.state.height == self._ticked_height:
+            again = (tx.data for tx in islice(self.mempool.waiting.values(), GOSSIP_TRANSACTIONS))
+            for frame in frames(again):
+                self._send(None, frame)
+        self._ticked_height = self.state.height
         self.handle(core.Tick())
         self.work_if_due()
 
@@ -214,9 +218,14 @@ class Ledger:
         finally:
             self._running = False
         if self.state.height != height:
+            self._gossip.turn(self._consensus.other_proposer)
             for listener in self.listeners:
                 listener(self.state)
             self.work_if_due()
+
+    def _moves(self) -> bool:
+        """Whether this height's proposer is at work, or may be: nobody else needs to hear of transactions."""
+        return self._consensus.proposal is not None or self._now_ms() - self.started_ms < BUILDING_MS
 
     def _flush(self) -> None:
         """Votes to disk, then messages to peers."""

@@ -98,7 +98,8 @@ class State:
     tasks: Map[str, Task] = field(default_factory=Map)
     rounds: Map[str, Round] = field(default_factory=Map)  # task → its latest round
     enrolled: Map[bytes, int] = field(default_factory=Map)  # hospital → its gateways that are not revoked
-    touched: Touched = field(default=None, compare=False, repr=False)  # written by the latest block, newest first
+    touched: Touched = field(default=None, compare=False, repr=False)  # written inside a block, newest first
+    written: Mapping[bytes, bytes] = field(default_factory=dict, compare=False, repr=False)  # entries of the last block
     tree: Node = field(default=None, compare=False, repr=False)  # of all entries; `sealed` adds what a block wrote
 
     @property
@@ -142,8 +143,8 @@ def genesis_state(genesis: Genesis) -> State:
     """The state before the first block."""
     standings = Map({key: Standing(key, 0) for key in genesis.keys})
     state = State(genesis, genesis_roster(genesis), 0, genesis.time_ms, genesis.chain_id, standings=standings)
-    digests: dict[bytes, bytes | None] = {sha256(key).digest(): sha256(value).digest() for key, value in entries(state)}
-    return replace(state, tree=update(None, digests))
+    written = dict(entries(state))
+    return replace(state, written=written, tree=update(None, _digests(written)))
 
 
 def write(state: State, *rows: Row) -> State:
@@ -181,13 +182,13 @@ def _evolved(state: State, changed: Mapping[str, Any]) -> State:
 
 
 def sealed(state: State) -> State:
-    """The state at a block's end: its tree holds what the block wrote; `touched` stays, for who stores it."""
-    changes = {sha256(entry_key(*row)).digest(): _digest(state, *row) for row in _touched_rows(state)}
-    return replace(state, tree=update(state.tree, changes))
+    """The state at a block's end: its tree holds what the block wrote; `written` says it to who stores it."""
+    written = {entry_key(*row): entry_value(_entry(state, *row)) for row in _touched_rows(state)}
+    return replace(state, touched=None, written=written, tree=update(state.tree, _digests(written)))
 
 
 def state_root(state: State) -> bytes:
-    """The root over all entries of a state that `sealed`, `genesis_state` or `decode_state` gave."""
+    """The root over all entries of a state that `sealed`, `genesis_state` or `state_of` gave."""
     return root(state.tree)
 
 
@@ -226,5 +227,5 @@ def _entry(state: State, table: Table, key: Key) -> Entry:
     return entry
 
 
-def _digest(state: State, table: Table, key: Key) -> bytes:
-    return sha256(entry_value(_entry(state, table, key))).digest()
+def _digests(rows: Mapping[bytes, bytes]) -> dict[bytes, bytes | None]:
+    return {sha256(key).digest(): sha256(value).digest() for key, value in rows.items()}

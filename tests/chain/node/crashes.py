@@ -71,7 +71,7 @@ ROWS: Final = chain()
 
 def work(folder: Path, blocks: int, tell: Tell) -> None:
     """Found, vote, make blocks final, take updates, stop and start again, with every size so small that all happens."""
-    votes.COMPACT_BYTES, store.SNAPSHOT_WORK, database.CHECKPOINT_PAGES = 400, 4, 6  # type: ignore[misc]
+    votes.COMPACT_BYTES, database.CHECKPOINT_PAGES = 400, 6  # type: ignore[misc]
     prepare_folder(folder, F.genesis)
     tell("founded", True)
     half = blocks // 2

@@ -6,6 +6,7 @@ from salus_chain.node.gossip import FRAME_BYTES, Gossip, frames
 from salus_chain.node.network import wire
 
 PROPOSER = bytes([2]) * 33
+OTHER = bytes([3]) * 33
 
 
 class Room:
@@ -15,8 +16,12 @@ class Room:
         self.sent: list[tuple[bytes | None, tuple[bytes, ...]]] = []
         self.later: list[Callable[[], None]] = []
         self.waiting: set[bytes] = set()
+        self.moves = False
         self.gossip = Gossip(
-            self.send, lambda after_ms, act: self.later.append(act), lambda tx_id: tx_id in self.waiting
+            self.send,
+            lambda after_ms, act: self.later.append(act),
+            lambda tx_id: tx_id in self.waiting,
+            lambda: self.moves,
         )
 
     def send(self, to: bytes | None, frame: wire.Frame) -> None:
@@ -31,11 +36,33 @@ def test_the_proposer_hears_at_once_and_the_others_only_of_what_still_waits() ->
     room.gossip.add({b"2": b"two"}, PROPOSER)
     assert room.sent == [(PROPOSER, (b"one",)), (PROPOSER, (b"two",))]
     room.waiting = {b"2"}  # the first is final
-    (tell,) = room.later
-    tell()
+    room.later.pop()()
     assert room.sent[2:] == [(None, (b"two",))]
     room.gossip.add({b"3": b"three"}, PROPOSER)
-    assert len(room.later) == 2
+    assert len(room.later) == 1
+
+
+def test_while_the_chain_moves_each_height_s_proposer_alone_hears() -> None:
+    room = Room()
+    room.moves = True
+    room.waiting = {b"1", b"2"}
+    room.gossip.add({b"1": b"one", b"2": b"two"}, PROPOSER)
+    room.later.pop()()
+    room.waiting = {b"2"}
+    room.gossip.turn(OTHER)
+    room.later.pop()()
+    room.gossip.turn(None)  # this node itself
+    assert room.sent == [(PROPOSER, (b"one", b"two")), (OTHER, (b"two",))]
+    room.moves = False
+    room.later.pop()()
+    assert room.sent[2:] == [(None, (b"two",))]
+
+
+def test_what_is_final_is_not_looked_at_again() -> None:
+    room = Room()
+    room.gossip.add({b"1": b"one"}, PROPOSER)
+    room.later.pop()()
+    assert room.later == [] and len(room.sent) == 1
 
 
 def test_a_proposer_tells_nobody_of_what_it_made_final() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -49,6 +50,7 @@ class World:
         self.ledgers: dict[int, Ledger] = {}
         self.logs: dict[int, VoteLog] = {}
         self.timers: dict[int, tuple[int, core.Timeout]] = {}
+        self.looks: dict[int, tuple[int, Callable[[], None]]] = {}  # at what its clients handed in, and nobody took
         for seat in range(n):
             prepare_folder(path / str(seat), self.f.genesis)
             self.start(seat)
@@ -66,14 +68,18 @@ class World:
         def set_timer(timer: core.Timer) -> None:
             self.timers[seat] = (self.now_ms + timer.after_ms, core.Timeout(timer.height, timer.round))
 
-        who = Identity(f"hospital-{seat}", self.f.validators[seat])
-        ledger = Ledger(who, store, self.logs[seat], send, set_timer, lambda: self.now_ms, core.Timing(400, 6_400))
+        def later(after_ms: int, act: Callable[[], None]) -> None:
+            self.looks[seat] = (self.now_ms + after_ms, act)
+
+        who, timing = Identity(f"hospital-{seat}", self.f.validators[seat]), core.Timing(400, 6_400)
+        ledger = Ledger(who, store, self.logs[seat], send, set_timer, lambda: self.now_ms, timing, later)
         self.ledgers[seat] = ledger
         ledger.resume()
 
     def kill(self, seat: int) -> None:
         self.logs[seat].close()
         self.timers.pop(seat, None)
+        self.looks.pop(seat, None)
         self.ledgers.pop(seat).store.close()
 
     def deliver(self) -> None:
@@ -103,13 +109,16 @@ class World:
     def elapse(self, duration_ms: int) -> None:
         """Time passes; timers run out in their order, and a tick comes at the end."""
         end_ms = self.now_ms + duration_ms
-        while self.timers and (first := min(self.timers, key=lambda seat: self.timers[seat][0])) is not None:
-            due_ms, timeout = self.timers[first]
+        while due := [(what[seat][0], seat, what) for what in (self.timers, self.looks) for seat in what]:
+            due_ms, seat, what = min(due, key=lambda each: each[:2])
             if due_ms > end_ms:
                 break
             self.now_ms = max(self.now_ms, due_ms)
-            del self.timers[first]
-            self.ledgers[first].handle(timeout)
+            _, todo = what.pop(seat)
+            if isinstance(todo, core.Timeout):
+                self.ledgers[seat].handle(todo)
+            else:
+                todo()
             self.deliver()
         self.now_ms = end_ms
         self.tick()
@@ -171,7 +180,7 @@ def test_a_dead_proposer_costs_one_round_and_catches_up_when_it_is_back(tmp_path
     world.ledgers[1].submit(consent(world, 7))
     world.deliver()
     assert world.heights() == [3] * 3
-    world.elapse(400)
+    world.elapse(550)  # 150 until the others hear of it, 400 until they give the proposer up
     assert world.heights() == [4] * 3
     stored = world.ledgers[1].store.block(4)
     assert stored is not None and stored[1].round == 1

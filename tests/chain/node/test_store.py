@@ -7,12 +7,9 @@ from pathlib import Path
 import pytest
 
 from salus_chain.errors import ConfigError, Damaged, DiskFull, Stopped
-from salus_chain.node.storage import store as stores
 from salus_chain.node.storage.database import SCHEMA_VERSION
 from salus_chain.node.storage.store import Appended, Store
-from salus_chain.rules.apply import apply_block
-from salus_chain.rules.blocks import Block
-from salus_chain.rules.state import RoundStatus, State
+from salus_chain.rules.state import RoundStatus, State, Table, entries, entry_key, entry_value, state_root
 from salus_chain.rules.transactions import (
     ApproveModel,
     ApproveRelease,
@@ -38,41 +35,30 @@ def extend(store: Store, state: State, *transactions: bytes) -> State:
     return after
 
 
-@pytest.mark.parametrize("work", [2, 5, 2_048])
-def test_the_state_is_the_same_after_a_restart(tmp_path: Path, work: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "SNAPSHOT_WORK", work)
+def test_the_state_is_the_same_after_a_restart(tmp_path: Path) -> None:
     store = opened(tmp_path)
     state = store.load()
-    for _ in range(11):
-        state = extend(store, state)
+    for number in range(11):
+        state = extend(store, state, F.sign(F.validators[0], state, Consent(bytes([number]) * 32, H)))
     store.close()
     store = Store.open(tmp_path / "chain.sqlite", F.genesis)
     assert store.load() == state
+    assert state_root(store.load()) == state_root(state)
     assert store.height == 11
     assert extend(store, state).height == 12
 
 
-def test_a_start_executes_few_blocks_and_a_large_state_is_written_rarely(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stores, "SNAPSHOT_WORK", 4)
-    store, executed = opened(tmp_path), list[int]()
-
-    def counted(state: State, block: Block) -> State:
-        executed.append(block.header.height)
-        return apply_block(state, block)
-
-    state = store.load()
-    for _ in range(10):
-        state = extend(store, state)
-    monkeypatch.setattr(stores, "apply_block", counted)
-    store.load()
-    assert len(executed) == 2
-    monkeypatch.setattr(stores, "SNAPSHOT_BYTES_PER_WORK", 1)
-    for _ in range(10):
-        state = extend(store, state)
-    store.load()
-    assert len(executed) == 2 + 12
+def test_each_block_stores_the_entries_that_it_wrote_and_no_more(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    state = extend(store, store.load())
+    changes = store._database._connection.total_changes
+    tx = F.sign(F.validators[0], state, Consent(H, H))
+    after = extend(store, state, tx)
+    assert set(after.written) == {entry_key(Table.CONSENTS, H), entry_key(Table.NONCES, F.validators[0].public_key)}
+    assert store._database._connection.total_changes - changes == 4  # the block, its transaction, two entries
+    assert {bytes(key): bytes(value) for key, value in store._database.all("SELECT * FROM entries")} == dict(
+        entries(after)
+    )
 
 
 def test_blocks_and_transactions_are_found(tmp_path: Path) -> None:
@@ -250,7 +236,7 @@ def test_damaged_pages_are_noticed_after_a_kill(tmp_path: Path) -> None:
     Store.open(path, F.genesis).close()
 
 
-def test_a_changed_byte_of_a_block_or_certificate_or_snapshot_is_noticed(tmp_path: Path) -> None:
+def test_a_changed_byte_of_a_block_or_certificate_or_entry_is_noticed(tmp_path: Path) -> None:
     path = filled(tmp_path, 3)
     for column, height in [("block", 3), ("certificate", 2)]:
         with sqlite3.connect(path) as other:
@@ -262,10 +248,14 @@ def test_a_changed_byte_of_a_block_or_certificate_or_snapshot_is_noticed(tmp_pat
         with sqlite3.connect(path) as other:
             other.execute(f"UPDATE blocks SET {column} = ? WHERE height = {height}", (old,))
     with sqlite3.connect(path) as other:
-        other.execute("INSERT INTO snapshot VALUES (1, x'00', 1)")
-    store = Store.open(path, F.genesis)
-    with pytest.raises(Damaged, match="snapshot of the state is damaged"):
-        store.load()
+        row = other.execute("SELECT key, value FROM entries WHERE key = ?", (entry_key(Table.ROSTER, b""),)).fetchone()
+    for key, value in [(row[0], b"\0"), (entry_key(Table.NONCES, bytes(33)), entry_value(7))]:
+        with sqlite3.connect(path) as other:
+            other.execute("INSERT OR REPLACE INTO entries VALUES (?, ?)", (key, value))
+        with pytest.raises(Damaged, match=r"the stored state is damaged .*salus chain repair"):
+            Store.open(path, F.genesis).load()
+        with sqlite3.connect(path) as other:
+            other.execute("INSERT OR REPLACE INTO entries VALUES (?, ?)", row)
 
 
 def test_a_gap_in_the_chain_is_noticed(tmp_path: Path) -> None:

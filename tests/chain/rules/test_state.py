@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from salus_chain.errors import DecodeError
 from salus_chain.genesis import Validator
-from salus_chain.rules.snapshot import decode_state, encode_state, state_of
+from salus_chain.rules.restore import state_of
 from salus_chain.rules.state import (
     Attestation,
     ConsentEntry,
@@ -28,12 +28,6 @@ from tests.chain.federation import TASK, federation, signer
 
 FEDERATION = federation()
 STATE = FEDERATION.closed()
-
-
-def test_a_snapshot_gives_the_state_back() -> None:
-    again = decode_state(STATE.genesis, encode_state(STATE))
-    assert again == STATE
-    assert state_root(again) == state_root(STATE)
 
 
 def variants() -> dict[Table, State]:
@@ -103,10 +97,10 @@ def test_a_state_without_a_roster_or_with_a_seat_that_is_no_members_is_refused()
         state_of(STATE.genesis, 1, 1, bytes(32), [row])
 
 
-@given(st.binary(max_size=200))
-def test_arbitrary_bytes_are_no_snapshot(data: bytes) -> None:
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_arbitrary_bytes_are_no_entry(key: bytes, value: bytes) -> None:
     with pytest.raises(DecodeError):
-        decode_state(STATE.genesis, data)
+        state_of(STATE.genesis, 1, 1, bytes(32), [*entries(STATE), (key, value)])
 
 
 def test_counting_a_nonce_never_changes_the_state_before() -> None:

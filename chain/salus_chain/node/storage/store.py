@@ -1,7 +1,7 @@
 """The validator's store: final blocks, the state after them, where things are, whose updates are here.
 
-A block and all that follows from it is one transaction of the database, durable when `append` returns. The state is
-kept as a snapshot every so often, and rebuilt from it by executing the blocks after.
+A block and all that follows from it, the entries of the state that it wrote among them, is one transaction of the
+database, durable when `append` returns. What a start reads must have the root that the last block's header names.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Final
 from zlib import crc32
 
 from salus_chain.codec import decode, encode, items, octets
-from salus_chain.errors import Damaged, DecodeError, Rejected, Stopped
+from salus_chain.errors import Damaged, DecodeError, Stopped
 from salus_chain.genesis import Genesis
 from salus_chain.node.storage.database import REPAIR, Database, Row
-from salus_chain.rules.apply import apply_block, apply_tx, begin
+from salus_chain.rules.apply import apply_tx, begin
 from salus_chain.rules.blocks import Block, Certificate, decode_block, encode_block
-from salus_chain.rules.snapshot import decode_state, encode_state
-from salus_chain.rules.state import Round, State, genesis_state, state_root
+from salus_chain.rules.restore import state_of
+from salus_chain.rules.state import Round, State, entries, genesis_state, state_root
 from salus_chain.rules.transactions import (
     ApproveModel,
     ApproveRelease,
@@ -32,8 +32,6 @@ from salus_chain.rules.transactions import (
     read_transaction,
 )
 
-SNAPSHOT_WORK: Final = 2_048  # blocks and transactions that a start executes at most, while the state is small
-SNAPSHOT_BYTES_PER_WORK: Final = 1_024  # a large state is written more rarely: so it costs each little
 TAIL_BLOCKS: Final = 16  # looked at whenever the database is opened
 KIND_AT: Final = 35  # where a transaction's canonical bytes have its kind: after an array head and 34 of chain id
 ONE_BYTE: Final = 0x18  # in front of a kind above 23
@@ -49,8 +47,6 @@ class Store:
     def __init__(self, database: Database, genesis: Genesis) -> None:
         self._database = database
         self._genesis = genesis
-        self._work = 0  # since the last snapshot
-        self._snapshot_bytes = 0
 
     @classmethod
     def create(cls, path: Path, genesis: Genesis) -> None:
@@ -82,34 +78,22 @@ class Store:
         return int(row[0] or 0) if row else 0
 
     def load(self) -> State:
-        """The state after the last block. Raises Stopped when the blocks do not execute."""
-        state = self._snapshot()
-        self._work = 0
-        for row in self._database.all("SELECT * FROM blocks WHERE height > ? ORDER BY height", (state.height,)):
-            block, _ = self._read(row)
-            try:
-                state = apply_block(state, block)
-            except Rejected as error:
-                raise self._damaged(block.header.height, str(error)) from None
-            self._work += 1 + len(block.transactions)
+        """The state after the last block. Raises Damaged when its entries are not those that the block left."""
+        last = self.block(self.height)
+        if last is None:
+            return genesis_state(self._genesis)
+        header = last[0].header
+        rows = self._database.all("SELECT key, value FROM entries")
+        try:
+            state = state_of(self._genesis, header.height, header.time_ms, header.digest, rows)
+        except DecodeError as error:
+            raise self._bad_state(str(error)) from None
+        if state_root(state) != header.state_root:
+            raise self._bad_state(f"its root is not the one that block {header.height} names")
         return state
 
-    def _snapshot(self) -> State:
-        row = self._database.one("SELECT state, crc FROM snapshot")
-        if row is None:
-            return genesis_state(self._genesis)
-        data, check = row
-        try:
-            if crc32(data) != check:
-                raise DecodeError("its check sum is wrong")
-            state = decode_state(self._genesis, data)
-        except DecodeError as error:
-            raise Damaged(f"{self._database.path}: the snapshot of the state is damaged ({error}); {REPAIR}") from None
-        self._snapshot_bytes = len(data)
-        last = self.block(state.height)
-        if last is None or last[0].digest != state.parent or last[0].header.state_root != state_root(state):
-            raise self._damaged(state.height, "it is not the one that the snapshot follows")
-        return state
+    def _bad_state(self, reason: str) -> Damaged:
+        return Damaged(f"{self._database.path}: the stored state is damaged ({reason}); {REPAIR}")
 
     def append(self, block: Block, certificate: Certificate, before: State, after: State) -> None:
         """Store a final block and what follows from it, in one durable step. Raises Stopped."""
@@ -139,11 +123,8 @@ class Store:
         )
         if after.validators != before.validators:
             write.execute("INSERT INTO sets VALUES (?, ?)", (height + 1, encode(after.validators)))
-        self._work += 1 + len(block.transactions)
-        if self._work >= max(SNAPSHOT_WORK, self._snapshot_bytes // SNAPSHOT_BYTES_PER_WORK):
-            state = encode_state(after)
-            write.execute("INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?)", (state, crc32(state)))
-            self._work, self._snapshot_bytes = 0, len(state)
+        written = after.written if before.height else dict(entries(after))
+        write.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?)", written.items())
 
     def block(self, height: int) -> tuple[Block, Certificate] | None:
         """The final block of a height with its certificate. Raises Stopped when it is damaged."""

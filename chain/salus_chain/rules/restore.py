@@ -1,4 +1,4 @@
-"""A state as bytes: what a validator starts from, without executing every block again. The genesis is not in it."""
+"""A state from its entries: what a validator starts from, without executing every block again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from immutables import Map
 
-from salus_chain.codec import Value, decode, encode, fields, identifier, integer, items, octets
+from salus_chain.codec import decode, fields, identifier, integer, octets
 from salus_chain.errors import DecodeError
 from salus_chain.genesis import Genesis
 from salus_chain.rules.roster import Roster
@@ -24,24 +24,8 @@ from salus_chain.rules.state import (
     State,
     Table,
     Task,
-    entries,
 )
 from salus_chain.trie import update
-
-MAX_SNAPSHOT_BYTES: Final = 1 << 30  # 6 million consents
-MAX_ENTRIES: Final = 10_000_000
-
-
-def encode_state(state: State) -> bytes:
-    """The snapshot."""
-    return encode((state.height, state.time_ms, state.parent, tuple(entries(state))))
-
-
-def decode_state(genesis: Genesis, data: bytes) -> State:
-    """Raises DecodeError when `data` is not a snapshot."""
-    f = fields(decode(data, MAX_SNAPSHOT_BYTES, 4 * MAX_ENTRIES), 4, "state")
-    head = integer(f[0], "height"), integer(f[1], "time_ms"), octets(f[2], "parent", 32)
-    return state_of(genesis, *head, items(f[3], _pair, "entries", MAX_ENTRIES))
 
 
 def state_of(genesis: Genesis, height: int, time_ms: int, parent: bytes, rows: Iterable[tuple[bytes, bytes]]) -> State:
@@ -61,11 +45,6 @@ def state_of(genesis: Genesis, height: int, time_ms: int, parent: bytes, rows: I
     )
     active = Counter(each.validator for each in state.gateways.values() if not each.revoked)
     return replace(state, enrolled=Map(active), tree=update(None, digests))
-
-
-def _pair(value: Value) -> tuple[bytes, bytes]:
-    name, entry = fields(value, 2, "entry")
-    return octets(name, "entry key"), octets(entry, "entry")
 
 
 def _read_entry(name: bytes, data: bytes) -> Row:
