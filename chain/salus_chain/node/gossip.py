@@ -7,6 +7,7 @@ block, and judge it once. A proposer that is dead or deaf makes no block; then a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Final, TypeAlias
 
 from salus_chain.node.network import wire
@@ -14,7 +15,8 @@ from salus_chain.rules.blocks import MAX_BLOCK_TRANSACTIONS
 
 FRAME_BYTES: Final = 1 << 20
 AFTER_MS: Final = 50
-MOST: Final = 8_192  # that are kept to be told; while nothing moves, a tick tells of what waits, too
+HANDED: Final = 256  # of one node's to one proposer: the others' fill the block, too, and each is judged anew there
+MOST: Final = 10_000  # that are kept to be told; while nothing moves, a tick tells of what waits, too
 
 Send: TypeAlias = Callable[[bytes | None, wire.Frame], None]  # to one peer by its key, or to all
 Later: TypeAlias = Callable[[int, Callable[[], None]], None]  # after so many milliseconds
@@ -34,26 +36,29 @@ class Gossip:
         self._waits = waits
         self._moves = moves
         self._own: dict[bytes, bytes] = {}  # id → bytes
+        self._handed = 0  # of `_own`, from its start, to this height's proposer
         self._timed = False
 
     def add(self, transactions: dict[bytes, bytes], proposer: bytes | None) -> None:
         """Tell the proposer, unless that is this node (None), of transactions by their ids; the others maybe later."""
-        if not transactions:
-            return
-        self._hand(proposer, transactions)
-        if len(self._own) < MOST:
+        if transactions and len(self._own) < MOST:
             self._own |= transactions
-        self._look_again()
+            self._hand(proposer)
+            self._look_again()
 
     def turn(self, proposer: bytes | None) -> None:
         """A new height: its proposer hears of what the last ones left."""
         self._own = {tx_id: data for tx_id, data in self._own.items() if self._waits(tx_id)}
-        self._hand(proposer, self._own)
+        self._handed = 0
+        self._hand(proposer)
 
-    def _hand(self, proposer: bytes | None, transactions: dict[bytes, bytes]) -> None:
-        if proposer is not None:
-            for frame in frames(transactions.values()):
-                self._send(proposer, frame)
+    def _hand(self, proposer: bytes | None) -> None:
+        if proposer is None or self._handed >= HANDED:
+            return
+        some = list(islice(self._own.values(), self._handed, HANDED))
+        self._handed += len(some)
+        for frame in frames(some):
+            self._send(proposer, frame)
 
     def _look_again(self) -> None:
         if not self._timed:
@@ -62,14 +67,12 @@ class Gossip:
 
     def _look(self) -> None:
         self._timed = False
-        self._own = {tx_id: data for tx_id, data in self._own.items() if self._waits(tx_id)}
-        if not self._own:
-            return
-        if self._moves():
+        waiting = [data for tx_id, data in self._own.items() if self._waits(tx_id)]
+        if waiting and self._moves():
             self._look_again()
-            return
-        for frame in frames(self._own.values()):
-            self._send(None, frame)
+        else:
+            for frame in frames(waiting):
+                self._send(None, frame)
 
 
 def frames(transactions: Iterable[bytes]) -> Iterator[wire.Txs]:

@@ -28,12 +28,12 @@ from salus_chain.node.storage.votes import Slot, VoteLog
 from salus_chain.rules.apply import MAX_CLOCK_AHEAD_MS, apply_block, build_block, is_due
 from salus_chain.rules.blocks import VOTE_DOMAIN, Block, BlockDigest
 from salus_chain.rules.state import State
-from salus_chain.rules.transactions import TxId, read_transaction
+from salus_chain.rules.transactions import Transaction, TxId, read_transaction
 
 EARLY_TRANSACTIONS: Final = 256
 GOSSIP_TRANSACTIONS: Final = 256  # sent again on a tick
 SERVED_BYTES: Final = 4 << 20
-BUILDING_MS: Final = 100  # that a proposer may take at a busy height's start
+BUILDING_MS: Final = 200  # that a proposer may take at a busy height's start
 
 log = structlog.get_logger()
 
@@ -138,7 +138,7 @@ class Ledger:
         for data in batch:
             try:
                 tx = read_transaction(data)
-                if tx.id not in self.mempool and self.store.height_of(tx.id) is None:
+                if tx.id not in self.mempool and not self._is_final(tx):
                     self.mempool.add(tx, self._now_ms())
                     fresh[tx.id] = data
                 results.append(tx.id)
@@ -149,6 +149,11 @@ class Ledger:
         self._gossip.add(fresh, self._consensus.other_proposer)
         self.work_if_due()
         return results
+
+    def _is_final(self, tx: Transaction) -> bool:
+        """Whether it is in a block; one whose sender's nonce is not used up yet cannot be."""
+        open_ = tx.sender and tx.nonce >= self.state.nonces.get(tx.sender, 0)
+        return not open_ and self.store.height_of(tx.id) is not None
 
     def gossiped(self, transactions: Iterable[bytes]) -> None:
         """Take transactions from a peer; what does not fit yet is tried once more after the next block."""

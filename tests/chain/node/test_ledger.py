@@ -180,7 +180,7 @@ def test_a_dead_proposer_costs_one_round_and_catches_up_when_it_is_back(tmp_path
     world.ledgers[1].submit(consent(world, 7))
     world.deliver()
     assert world.heights() == [3] * 3
-    world.elapse(550)  # 150 until the others hear of it, 400 until they give the proposer up
+    world.elapse(650)  # 250 until the others hear of it, 400 until they give the proposer up
     assert world.heights() == [4] * 3
     stored = world.ledgers[1].store.block(4)
     assert stored is not None and stored[1].round == 1
