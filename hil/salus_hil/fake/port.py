@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-import termios
 import tty
 import zlib
 from collections.abc import Callable
@@ -46,19 +46,16 @@ class Port:
         self._write()
 
     async def drain(self) -> None:
-        """Until the host has read everything, or a moment has passed."""
+        """Until the kernel has taken everything, or half a second has passed."""
         for _ in range(100):
             if not self._out:
                 break
             await asyncio.sleep(0.005)
-        await asyncio.to_thread(_wait_read, self._slave)
 
     def _write(self) -> None:
         loop = asyncio.get_running_loop()
-        try:
+        with contextlib.suppress(BlockingIOError):
             del self._out[: os.write(self._master, self._out)]
-        except BlockingIOError:
-            pass
         if self._out:
             loop.add_writer(self._master, self._write)
         else:
@@ -110,7 +107,3 @@ class Port:
         except DecodeError:
             self.counters.malformed_frames += 1
             return None
-
-
-def _wait_read(descriptor: int) -> None:
-    termios.tcdrain(descriptor)

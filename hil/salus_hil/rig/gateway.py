@@ -17,8 +17,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from salus_edge.errors import Refused
 from salus_edge.link import FeatureBatch, Label, Sealer, WindowBatch, decode_labels, open_packet
 from salus_edge.link.release_sender import Transfer, next_messages
-from salus_edge.proto.link_pb2 import Ack, Calibrate, Command, Event, Range, Refusal, ReleaseStatus, RequestState, State
 from salus_edge.link.topics import UPWARD, parse
+from salus_edge.proto.link_pb2 import Ack, Calibrate, Command, Event, Range, Refusal, ReleaseStatus, RequestState, State
 from salus_hil.errors import RigError
 from salus_hil.rig.broker import Mosquitto
 from salus_hil.rig.identity import Identity
@@ -83,7 +83,7 @@ class RigGateway:
             deadline = time.monotonic() + timeout_s
             while not holds():
                 left_s = deadline - time.monotonic()
-                if left_s <= 0.0 or not self._changed.wait(min(left_s, 1.0)) and time.monotonic() >= deadline:
+                if left_s <= 0.0 or (not self._changed.wait(min(left_s, 1.0)) and time.monotonic() >= deadline):
                     raise RigError(f"{what}: not within {timeout_s:g} s; heard {self.heard()}")
 
     def heard(self) -> str:

@@ -116,7 +116,8 @@ def recording(seconds: float, seed: int = 1, task: Task = TASK) -> NDArray[np.fl
     tilt = np.cumsum(rng.normal(0.0, 0.02, (n, 1)), axis=0) + np.arange(channels)
     bouts = np.repeat(rng.random(n // 150 + 1) < 0.4, 150)[:n, None]
     shaking = bouts * 0.8 * np.sin(2 * np.pi * rng.uniform(1.0, 3.0, (1, channels)) * t[:, None])
-    return (np.cos(tilt) + shaking + rng.normal(0.0, 0.05, (n, channels))).astype(np.float32)
+    noise = rng.normal(0.0, 0.05, (n, channels))
+    return np.asarray(np.cos(tilt) + shaking + noise, np.float32)
 
 
 def real_windows(task: Task = TASK) -> NDArray[np.float32]:

@@ -46,7 +46,7 @@ class Entry(Config, frozen=True):
     runner: RunnerName
     serial: str = PTY
     baud: int = 115_200
-    fixtures: list[str] = []
+    fixtures: list[str] = msgspec.field(default_factory=list)
     power: Power | None = None
     program: str = ""
     broker_host: str = "127.0.0.1"  # this machine, as the wearable reaches it

@@ -49,8 +49,7 @@ def make_runner(wearable: RigWearable, folder: Path) -> Runner:
     program = wearable.program
     if program is None or not program.is_file():
         raise ConfigError(f"{wearable.id}: no program at {program}; build it with scripts/firmware build")
-    kinds = {"native": NativeRunner, "qemu_m4": QemuRunner}
-    return kinds[wearable.entry.runner](program, folder)
+    return NativeRunner(program, folder) if wearable.entry.runner == "native" else QemuRunner(program, folder)
 
 
 class _Child:
