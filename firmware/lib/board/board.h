@@ -74,6 +74,21 @@ class Sensor {
   [[nodiscard]] virtual std::size_t read(Span<float> out, double& start_ms) = 0;
 };
 
+// Which broker, and how either side proves itself. Strings are PEM where so named; empty where there is none.
+struct Broker {
+  const char* url;  // mqtt://host:port or mqtts://user:password@host:port
+  const char* client_id;
+  const char* ca_pem;
+  const char* certificate_pem;
+  const char* key_pem;
+};
+
+// What the broker says for this client when it is lost: retained, QoS 1.
+struct Will {
+  const char* topic;
+  Bytes payload;
+};
+
 // The way to the broker: Wi-Fi, Ethernet or a serial bridge, chosen before any driver starts.
 class Network {
  public:
@@ -87,10 +102,9 @@ class Network {
   };
 
   virtual ~Network() = default;
-  // Connect, and again whenever it is lost, until `stop`. The strings live as long as the network. `topics` are the
-  // subscriptions, QoS 1; the last will is `will_payload` on `will_topic`, retained.
-  virtual void start(const char* url, const char* client_id, const char* ca_pem, Span<const char* const> topics,
-                     const char* will_topic, Bytes will_payload, Listener& listener) = 0;
+  // Connect with a session that the broker keeps, and again whenever it is lost, until `stop`. All that is pointed at
+  // lives as long as the network runs. `topics` are the subscriptions, QoS 1. A second `start` begins anew.
+  virtual void start(const Broker& broker, Span<const char* const> topics, const Will& will, Listener& listener) = 0;
   virtual void stop() = 0;
   // QoS 1. An id above 0; 0 when it cannot be taken now (not connected, too much under way).
   [[nodiscard]] virtual std::uint32_t publish(const char* topic, Bytes payload, bool retain) = 0;
