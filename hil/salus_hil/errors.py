@@ -4,7 +4,10 @@ HilError
 ├── ConfigError      ours: a rig's or wearable's configuration is wrong (the chain package's, re-exported)
 ├── MissingEngine    ours: this machine has no interpreter for the device model
 ├── FlashError       ours: what a wearable keeps on disk is damaged or of another device
-└── RigError         the rig's: a program, emulator, power switch or port does not do what its entry says
+├── PortError        ours: a serial port does not open, is another program's, or is gone
+├── Silent           theirs: a device does not answer on its console
+├── CommandFailed    theirs: a device refused a command (`code` says why)
+└── RigError         the rig's: a program, emulator or power switch does not do what its entry says
 """
 
 from __future__ import annotations
@@ -24,8 +27,25 @@ class FlashError(HilError):
     """A wearable's state folder cannot be used; the message says what to do."""
 
 
+class PortError(HilError):
+    """A serial port cannot be used; the message names it."""
+
+
+class Silent(HilError):
+    """No answer within the time given; the message names the port and the request."""
+
+
+class CommandFailed(HilError):
+    """The device answered Failure; `code` is the device's, stable and short."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(f"{code}: {reason}")
+        self.code = code
+        self.reason = reason
+
+
 class RigError(HilError):
-    """A wearable of a rig cannot be started, stopped or reached; the message says which and what it said."""
+    """A wearable of a rig cannot be started, stopped or awaited; the message says which, and what it said."""
 
 
-__all__ = ["ConfigError", "FlashError", "HilError", "MissingEngine", "RigError"]
+__all__ = ["CommandFailed", "ConfigError", "FlashError", "HilError", "MissingEngine", "PortError", "RigError", "Silent"]
