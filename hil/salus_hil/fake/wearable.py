@@ -114,7 +114,7 @@ class FakeWearable:
         for name in IDENTITY:
             new, old = getattr(message, name), getattr(self._provisioned, name)
             if new and old and new != old:
-                raise Refused("already_provisioned", f"{name} is set once; FactoryErase first")
+                raise Refused("already_set", f"{name} is set once; FactoryErase first")
         self._provisioned.MergeFrom(message)
         _write(self._kept, self._provisioned.SerializeToString(deterministic=True))
         self._start()
