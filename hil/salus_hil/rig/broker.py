@@ -45,6 +45,11 @@ class Mosquitto:
         return f"mqtt://{self.host}:{self.port}"
 
     @property
+    def local_url(self) -> str:
+        """As this machine reaches it."""
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    @property
     def running(self) -> bool:
         return self._process is not None
 

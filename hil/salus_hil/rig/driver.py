@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from salus_edge.proto import console_pb2 as pb
 from salus_edge.proto.link_pb2 import ReleaseStatus
 from salus_hil.bridge import Bridge
 from salus_hil.console import Console
-from salus_hil.errors import PortError, RigError, Silent
+from salus_hil.errors import HilError, PortError, RigError, Silent
 from salus_hil.rig.identity import Identity
 from salus_hil.rig.rigfile import RigWearable
 from salus_hil.rig.runners import QemuRunner, Runner
@@ -58,6 +59,8 @@ class Wearable:
         self._console: Console | None = None
         self._bridging: asyncio.Task[None] | None = None
         self._bridged = ""
+        self._began_s = time.monotonic()
+        self.samples: list[dict[str, float | list[int]]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -123,7 +126,25 @@ class Wearable:
         return self._run(self._there.status())
 
     def statistics(self) -> pb.Statistics:
-        return self._run(self._there.statistics())
+        """Also kept in `samples`, for the report."""
+        said = self._run(self._there.statistics())
+        self.samples.append(
+            {
+                "at_s": round(time.monotonic() - self._began_s, 3),
+                "latency": list(said.latency_us_log2),
+                "arena_bytes": said.arena_high_water_bytes,
+                "heap_low_bytes": said.heap_low_water_bytes,
+                "stack_low_bytes": said.stack_low_water_bytes,
+                "ring_high_packets": said.ring_high_water_packets,
+                "features": said.features,
+            }
+        )
+        return said
+
+    def last_look(self) -> None:
+        """One more sample, when it still answers."""
+        with contextlib.suppress(HilError):
+            self.statistics()
 
     def set_clock(self, clock_ms: int) -> None:
         self._run(self._there.set_clock(clock_ms))
@@ -183,6 +204,12 @@ class Wearable:
         if status is None:
             raise RigError(f"{self.rig.id}: it said nothing of the release")
         return status
+
+    def must_take(self, transfer: Transfer) -> None:
+        """As `offer`. Raises RigError unless it is ACTIVE then."""
+        status = self.offer(transfer)
+        if status.progress != ReleaseStatus.ACTIVE:
+            raise RigError(f"{self.rig.id}: release {status.version} is not active: {status.code or status}")
 
     def release(self, message: bytes) -> ReleaseStatus | None:
         """One serialised ReleaseMessage; what it says of it."""
