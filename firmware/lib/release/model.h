@@ -42,7 +42,7 @@ struct ActiveModel {
   Quantisation input;
   Quantisation output;
   std::uint32_t arena_bytes = 0;
-  Bytes manifest;  // the serialised Manifest, for `golden`
+  Bytes manifest;     // the serialised Manifest, for `golden`
   Decision decision;  // personal only
 };
 

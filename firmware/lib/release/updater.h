@@ -25,10 +25,10 @@ struct Outcome {
   Progress progress = Progress::kNothing;
   bool personal = false;
   std::uint32_t version = 0;
-  std::uint32_t next_offset = 0;                // while kReceiving
-  ReleaseStatus status = ReleaseStatus::kOk;    // while kRefused: why
-  bool swapped = false;                         // active() or personal() is another one than before: load it
-  bool tested = false;                          // the trial engine and its arena were used
+  std::uint32_t next_offset = 0;              // while kReceiving
+  ReleaseStatus status = ReleaseStatus::kOk;  // while kRefused: why
+  bool swapped = false;                       // active() or personal() is another one than before: load it
+  bool tested = false;                        // the trial engine and its arena were used
 };
 
 // What a wearable was enrolled with. Empty keys match no signature; an empty chain id matches none.
