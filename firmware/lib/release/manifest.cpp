@@ -147,7 +147,7 @@ ReleaseStatus read_manifest(Bytes message, Manifest& found) {
   found.chain_id = keep(read.chain_id, found.digests[1]);
   found.frontend_sha256 = keep(read.frontend_sha256, found.digests[2]);
   const bool once = only_field(message, salus_release_v1_Manifest_frontend_tag, model.frontend) &&
-                    only_field(message, salus_release_v1_Manifest_template_tag, found.base_template);
+                    only_field(message, salus_release_v1_Manifest_personal_template_tag, found.base_template);
   return once ? ReleaseStatus::kOk : ReleaseStatus::kMalformed;
 }
 
