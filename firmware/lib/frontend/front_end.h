@@ -60,8 +60,7 @@ class FrontEnd {
 
   void set_wrist(Wrist wrist);
 
-  // What must outlive a restart (the orientation); empty when there is none. `restore` refuses what `keep` did not
-  // make.
+  // What must outlive a restart (the orientation); empty when there is none. `restore` refuses what `keep` did not make.
   [[nodiscard]] std::size_t keep(MutableBytes out) const;
   [[nodiscard]] FrontEndStatus restore(Bytes kept);
 

@@ -15,13 +15,13 @@ namespace {
 
 constexpr int kKeepaliveS = 20;
 constexpr int kQos = 1;
-constexpr int kSubackFailure = 0x80;    // MQTT 3.1.1, section 3.9.3
-constexpr unsigned kMostUnderWay = 64;  // libmosquitto's own queue has no bound
+constexpr int kSubackFailure = 0x80;                 // MQTT 3.1.1, section 3.9.3
+constexpr unsigned kMostUnderWay = 64;               // libmosquitto's own queue has no bound
 constexpr const char* kSystemCas = "/etc/ssl/certs";
 constexpr std::uint64_t kFirstPauseUs = 200'000;
 constexpr std::uint64_t kLongestPauseUs = 5'000'000;
-constexpr std::uint64_t kTickUs = 1'000'000;        // keepalives are looked after this often
-constexpr std::uint64_t kHandshakeUs = 10'000'000;  // for CONNACK and SUBACK
+constexpr std::uint64_t kTickUs = 1'000'000;         // keepalives are looked after this often
+constexpr std::uint64_t kHandshakeUs = 10'000'000;   // for CONNACK and SUBACK
 
 // A secret is for this user only. An empty text removes the file; false when it could not be written.
 bool keep(const std::string& path, const char* text) {
@@ -42,13 +42,13 @@ NetworkMosquitto::NetworkMosquitto(std::string folder, Clock& clock, Random& ran
 }
 
 NetworkMosquitto::~NetworkMosquitto() {
-  stop();
+  stop(Ending::kCut);
   mosquitto_lib_cleanup();
 }
 
 void NetworkMosquitto::start(const Broker& broker, Span<const char* const> topics, const Will& will,
                              Listener& listener) {
-  stop();
+  stop(Ending::kGoodbye);
   url_ = broker.url;
   client_id_ = broker.client_id;
   topics_.assign(topics.begin(), topics.end());
@@ -63,8 +63,8 @@ void NetworkMosquitto::start(const Broker& broker, Span<const char* const> topic
   next_us_ = 0;
 }
 
-void NetworkMosquitto::stop() {
-  if (client_ != nullptr) mosquitto_disconnect(client_);
+void NetworkMosquitto::stop(Ending ending) {
+  if (client_ != nullptr && ending == Ending::kGoodbye) mosquitto_disconnect(client_);
   close();
   running_ = false;
 }
@@ -95,7 +95,9 @@ void NetworkMosquitto::poll() {
 
 int NetworkMosquitto::socket() const { return client_ == nullptr ? -1 : mosquitto_socket(client_); }
 
-bool NetworkMosquitto::wants_write() const { return client_ != nullptr && (!up_ || mosquitto_want_write(client_)); }
+bool NetworkMosquitto::wants_write() const {
+  return client_ != nullptr && (!up_ || mosquitto_want_write(client_));
+}
 
 std::uint64_t NetworkMosquitto::due_us() const {
   if (!running_) return UINT64_MAX;
@@ -121,8 +123,7 @@ bool NetworkMosquitto::configure() {
   mosquitto_max_inflight_messages_set(client_, kMostUnderWay);
   const int will = static_cast<int>(will_payload_.size());
   if (mosquitto_will_set(client_, will_topic_.c_str(), will, will_payload_.data(), kQos, true) != 0) return false;
-  if (!url.user.empty() && mosquitto_username_pw_set(client_, url.user.c_str(), url.password.c_str()) != 0)
-    return false;
+  if (!url.user.empty() && mosquitto_username_pw_set(client_, url.user.c_str(), url.password.c_str()) != 0) return false;
   if (url.tls) {
     const std::string ca = folder_ + "/ca.pem", certificate = folder_ + "/certificate.pem", key = folder_ + "/key.pem";
     const int code = mosquitto_tls_set(client_, has_ca_ ? ca.c_str() : nullptr, has_ca_ ? nullptr : kSystemCas,
