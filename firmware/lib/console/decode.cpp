@@ -77,6 +77,7 @@ bool decode_body(pb_istream_t& stream, std::uint32_t tag, Envelope& envelope) {
 // one byte of what stands before.
 bool align(const Found& found, Span<const float>& values) {
   static_assert(sizeof(float) == 4 && alignof(float) <= 4);
+  if (found.size == 0) return true;
   if (found.size % sizeof(float) != 0) return false;
   std::uint8_t* const at = found.at - reinterpret_cast<std::uintptr_t>(found.at) % alignof(float);
   std::memmove(at, found.at, found.size);

@@ -95,7 +95,7 @@ TEST(FrameReader, ReadsWhatWasWrittenHoweverItIsCut) {
 TEST(FrameReader, TakesNoDamagedFrame) {
   const Octets good = wire(octets("a frame of some length, for damage"));
   for (std::size_t at = 1; at + 1 < good.size(); ++at) {
-    for (const std::uint8_t flip : {0x01, 0x80, 0xFF}) {
+    for (const int flip : {0x01, 0x80, 0xFF}) {
       Octets bad = good;
       bad[at] = static_cast<std::uint8_t>(bad[at] ^ flip);
       Line line;
