@@ -42,13 +42,13 @@ NetworkMosquitto::NetworkMosquitto(std::string folder, Clock& clock, Random& ran
 }
 
 NetworkMosquitto::~NetworkMosquitto() {
-  stop();
+  stop(Ending::kCut);
   mosquitto_lib_cleanup();
 }
 
 void NetworkMosquitto::start(const Broker& broker, Span<const char* const> topics, const Will& will,
                              Listener& listener) {
-  stop();
+  stop(Ending::kGoodbye);
   url_ = broker.url;
   client_id_ = broker.client_id;
   topics_.assign(topics.begin(), topics.end());
@@ -63,8 +63,8 @@ void NetworkMosquitto::start(const Broker& broker, Span<const char* const> topic
   next_us_ = 0;
 }
 
-void NetworkMosquitto::stop() {
-  if (client_ != nullptr) mosquitto_disconnect(client_);
+void NetworkMosquitto::stop(Ending ending) {
+  if (client_ != nullptr && ending == Ending::kGoodbye) mosquitto_disconnect(client_);
   close();
   running_ = false;
 }

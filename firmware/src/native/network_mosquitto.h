@@ -23,7 +23,7 @@ class NetworkMosquitto final : public Network {
   NetworkMosquitto& operator=(const NetworkMosquitto&) = delete;
 
   void start(const Broker& broker, Span<const char* const> topics, const Will& will, Listener& listener) override;
-  void stop() override;
+  void stop(Ending ending) override;
   [[nodiscard]] std::uint32_t publish(const char* topic, Bytes payload, bool retain) override;
   void poll() override;
 

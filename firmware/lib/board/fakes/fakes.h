@@ -115,7 +115,8 @@ class FakeNetwork final : public Network {
     will_ = will;
     listener_ = &listener;
   }
-  void stop() override {
+  void stop(Ending ending) override {
+    ending_ = ending;
     disconnect();
     listener_ = nullptr;
   }
@@ -152,6 +153,7 @@ class FakeNetwork final : public Network {
   [[nodiscard]] bool is_connected() const { return connected_; }
   [[nodiscard]] const std::vector<std::string>& topics() const { return topics_; }
   [[nodiscard]] const Will& will() const { return will_; }
+  [[nodiscard]] Ending ending() const { return ending_; }  // of the last `stop`
   // All that was published, oldest first; a test may clear it.
   [[nodiscard]] std::vector<Message>& published() { return published_; }
 
@@ -165,6 +167,7 @@ class FakeNetwork final : public Network {
   bool connected_ = false;
   bool full_ = false;
   bool hold_ = false;
+  Ending ending_ = Ending::kCut;
 };
 
 }  // namespace salus::fakes
