@@ -1,6 +1,6 @@
 """The pytest plugin: `pytest --salus-rig hil/rigs/native.yaml hil/suite`.
 
-Every test that takes `wearable` runs once for each wearable of the rig; `@pytest.mark.needs("power")` skips it, visibly,
+A test that takes `wearable` runs once for each wearable of the rig; `@pytest.mark.needs("power")` skips it, visibly,
 where one has no such thing. Nothing heavy is imported before a rig is named.
 """
 

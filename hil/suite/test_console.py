@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -72,7 +74,7 @@ def test_samples_for_nobody_are_refused(wearable: Wearable) -> None:
 
 
 def test_what_cannot_be_is_refused_and_nothing_stops(enrolled: Wearable) -> None:
-    refusals = [
+    refusals: list[Callable[[], object]] = [
         lambda: enrolled.inject(np.full((10, 3), np.nan, np.float32), 1_767_225_600_000),
         lambda: enrolled.inject(np.full((10, 3), np.inf, np.float32), 1_767_225_601_000),
         lambda: enrolled.inject(np.zeros((10, 5), np.float32), 1_767_225_602_000),

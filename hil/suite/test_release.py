@@ -121,7 +121,7 @@ def test_a_transfer_goes_on_where_a_reset_stopped_it_or_begins_anew(running: Wea
     transfer = make_release(2, identity.chain_id).signed(identity)
     status = running.release(next_messages(transfer, None)[0])
     assert status is not None
-    running.release(next_messages(transfer, status)[0][:])
+    running.release(next_messages(transfer, status)[0])
     running.reset()
     running.must_take(transfer)
 
@@ -146,22 +146,20 @@ def test_a_power_cut_at_any_moment_leaves_a_working_slot(running: Wearable, iden
     """Cuts at random moments of transfers, self-tests and swaps: what runs then is the old or the new, whole."""
     rng = np.random.default_rng(41)
     cuts = CUTS if "fast" in running.rig.has else CUTS // 5
-    version, taken = 1, 0
+    version = 1
     for _ in range(cuts):
         coming = make_release(version + 1, identity.chain_id).signed(identity)
-        taken += running.offer_and_cut(coming, float(rng.uniform(0.0, 1.0)))
+        running.offer_and_cut(coming, float(rng.uniform(0.0, 1.1)))
         hello = running.start()
         assert hello.model_version in (version, version + 1)
         version = hello.model_version
         assert running.golden().mismatches == 0
-    coming = make_release(version + 1, identity.chain_id)
-    running.must_take(coming.signed(identity))
-    assert running.hello().base_sha256 == coming.sha256
+    last = make_release(version + 1, identity.chain_id)
+    running.must_take(last.signed(identity))
+    assert running.hello().base_sha256 == last.sha256
 
 
-def test_after_a_power_cut_nothing_is_lost_of_the_link(enrolled: Wearable, gateway: RigGateway) -> None:
+def test_what_is_no_manifest_is_refused(running: Wearable) -> None:
     with pytest.raises(HilError):
-        enrolled.must_take(Transfer(b"\x0a\x02\x08\x01", b"rubbish"))
-    assert enrolled.golden().mismatches == 0
-    gateway.request_state()
-    gateway.wait(lambda: bool(gateway.states), "state")
+        running.must_take(Transfer(b"\x0a\x02\x08\x01", b"rubbish"))
+    assert running.golden().mismatches == 0

@@ -60,6 +60,7 @@ class Wearable:
         self._bridging: asyncio.Task[None] | None = None
         self._bridged = ""
         self._began_s = time.monotonic()
+        self._release_s = 0.0
         self.samples: list[dict[str, float | list[int]]] = []
 
     def __enter__(self) -> Self:
@@ -167,6 +168,13 @@ class Wearable:
     def echo(self, data: bytes) -> bytes:
         return self._run(self._there.echo(data))
 
+    def failure(self, frame: pb.Frame) -> str:
+        """The code with which it refuses a frame. Raises RigError when it does not."""
+        answer = self._run(self._there.exchange(frame))
+        if not answer.HasField("failure"):
+            raise RigError(f"{self.rig.id}: it answered {answer.WhichOneof('body')} where it has to refuse")
+        return answer.failure.code
+
     def raw(self, data: bytes) -> None:
         """Bytes as they are."""
         self._run(self._there.send_raw(data))
@@ -195,15 +203,12 @@ class Wearable:
 
     def offer(self, transfer: Transfer) -> ReleaseStatus:
         """A release by the console, to its end: ACTIVE, or REFUSED with a code."""
-        status = self.release(next_messages(transfer, None)[0])
-        while status is not None and status.progress == ReleaseStatus.RECEIVING:
-            messages = next_messages(transfer, status)
-            if not messages:
-                break
-            status = self.release(messages[0])
-        if status is None:
-            raise RigError(f"{self.rig.id}: it said nothing of the release")
-        return status
+        return self._run(self._send_release(transfer))
+
+    def offer_and_cut(self, transfer: Transfer, part: float) -> None:
+        """Cut the power after a `part` (0 to 1) of the time that the last whole release took."""
+        self._run(self._cut_in(transfer, part * self._release_s))
+        self._hang_up()
 
     def must_take(self, transfer: Transfer) -> None:
         """As `offer`. Raises RigError unless it is ACTIVE then."""
@@ -276,6 +281,26 @@ class Wearable:
     async def _stop_bridge(self, bridging: asyncio.Task[None]) -> None:
         bridging.cancel()
         await asyncio.gather(bridging, return_exceptions=True)
+
+    async def _send_release(self, transfer: Transfer) -> ReleaseStatus:
+        began = self._loop.time()
+        message: bytes | None = next_messages(transfer, None)[0]
+        status: ReleaseStatus | None = None
+        while message is not None:
+            said = await self._there.release(message)
+            status = ReleaseStatus.FromString(said) if said else None
+            message = next((iter(next_messages(transfer, status))), None) if status is not None else None
+        if status is None:
+            raise RigError(f"{self.rig.id}: it said nothing of the release")
+        self._release_s = self._loop.time() - began
+        return status
+
+    async def _cut_in(self, transfer: Transfer, delay_s: float) -> None:
+        sending = asyncio.create_task(self._send_release(transfer))
+        await asyncio.wait([sending], timeout=delay_s)
+        await asyncio.to_thread(self._runner.cut)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
 
     async def _poll(self, holds: StatusCheck, what: str, timeout_s: float) -> pb.Status:
         deadline = self._loop.time() + timeout_s
