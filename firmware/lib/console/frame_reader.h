@@ -1,5 +1,5 @@
-// Frames in: decodes COBS as the bytes come, into one bounded buffer, and checks the CRC. Whatever is no frame is noise:
-// it is counted and skipped, and the next 0x00 starts afresh.
+// Frames in: decodes COBS as the bytes come, into one bounded buffer, and checks the CRC. Whatever is no frame is
+// noise: it is counted and skipped, and the next 0x00 starts afresh.
 #pragma once
 
 #include <cstddef>
@@ -42,10 +42,10 @@ class FrameReader {
   [[nodiscard]] bool close(MutableBytes& frame);
 
   MutableBytes memory_;
-  std::size_t length_ = 0;         // decoded bytes of this frame
-  std::uint64_t raw_bytes_ = 0;    // received for it
-  std::uint8_t left_ = 0;          // bytes to the end of the COBS block
-  bool zero_after_ = false;        // the block stands for a zero, unless the frame ends with it
+  std::size_t length_ = 0;       // decoded bytes of this frame
+  std::uint64_t raw_bytes_ = 0;  // received for it
+  std::uint8_t left_ = 0;        // bytes to the end of the COBS block
+  bool zero_after_ = false;      // the block stands for a zero, unless the frame ends with it
   Fault fault_ = Fault::kNone;
   ReaderCounters counters_;
 };
