@@ -58,8 +58,16 @@ def revoke_tx(chain_id: bytes, signer: Signer, nonce: int, gateway: str) -> byte
     return sign_transaction(chain_id, signer, nonce, Revoke(gateway))
 
 
-def consent_tx(chain_id: bytes, signer: Signer, nonce: int, consent: bytes, device: bytes) -> bytes:
-    return sign_transaction(chain_id, signer, nonce, Consent(consent, device))
+def consent_tx(
+    chain_id: bytes,
+    signer: Signer,
+    nonce: int,
+    consent: bytes,
+    device: bytes,
+    form: bytes = bytes(32),
+    tasks: tuple[str, ...] = (),
+) -> bytes:
+    return sign_transaction(chain_id, signer, nonce, Consent(consent, device, form, tasks))
 
 
 def withdraw_tx(chain_id: bytes, signer: Signer, nonce: int, consent: bytes) -> bytes:

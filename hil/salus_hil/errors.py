@@ -3,7 +3,10 @@
 HilError
 ├── ConfigError      ours: a rig's or wearable's configuration is wrong (the chain package's, re-exported)
 ├── MissingEngine    ours: this machine has no interpreter for the device model
-└── FlashError       ours: what a wearable keeps on disk is damaged or of another device
+├── FlashError       ours: what a wearable keeps on disk is damaged or of another device
+├── PortError        ours: a serial port does not open, is another program's, or is gone
+├── Silent           theirs: a device does not answer on its console
+└── CommandFailed    theirs: a device refused a command (`code` says why)
 """
 
 from __future__ import annotations
@@ -23,4 +26,21 @@ class FlashError(HilError):
     """A wearable's state folder cannot be used; the message says what to do."""
 
 
-__all__ = ["ConfigError", "FlashError", "HilError", "MissingEngine"]
+class PortError(HilError):
+    """A serial port cannot be used; the message names it."""
+
+
+class Silent(HilError):
+    """No answer within the time given; the message names the port and the request."""
+
+
+class CommandFailed(HilError):
+    """The device answered Failure; `code` is the device's, stable and short."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(f"{code}: {reason}")
+        self.code = code
+        self.reason = reason
+
+
+__all__ = ["CommandFailed", "ConfigError", "FlashError", "HilError", "MissingEngine", "PortError", "Silent"]

@@ -20,6 +20,7 @@ from salus_chain.updates import UpdateHeader, encode_update
 
 TASK: Final = "bench"
 PROGRAM: Final = bytes(32)
+CONSENT_TASKS: Final = ("activity", "arrhythmia", "fall", "heartrate", "respiration", "seizure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,9 @@ class Hospital:
         return self.signer.public_key
 
     def consent(self, nonce: int) -> bytes:
-        """A transaction that is always valid and meets no other: a new patient's consent."""
-        return sign_transaction(self.chain_id, self.signer, nonce, Consent(os.urandom(32), os.urandom(32)))
+        """A transaction of about 300 bytes that is always valid and meets no other: a new patient's consent."""
+        body = Consent(os.urandom(32), os.urandom(32), os.urandom(32), CONSENT_TASKS)
+        return sign_transaction(self.chain_id, self.signer, nonce, body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,17 +86,20 @@ def consent(
     device: DigestArgument,
     genesis: GenesisOption,
     key: KeyOption,
+    form: Annotated[str, typer.Option(help="SHA-256 of the text that the patient signed, in hex.")] = "00" * 32,
+    task: Annotated[list[str] | None, typer.Option(help="What it is for; repeat it for several tasks.")] = None,
     nonce: NonceOption = None,
     timeout_s: TimeoutOption = TIMEOUT_S,
     dry_run: DryRunOption = False,
 ) -> None:
     """A hospital writes down a patient's consent for a device.
 
-    Example: salus chain tx consent 3f… 9a… --key validator-0/key.pem --genesis genesis.toml
+    Example: salus chain tx consent 3f… 9a… --form 51… --task fall --key validator-0/key.pem --genesis genesis.toml
     """
     from salus_chain.rules.transactions import Consent
 
-    _sign(Consent(_octets(consent, 32), _octets(device, 32)), Order(genesis, key, nonce, timeout_s, dry_run))
+    body = Consent(_octets(consent, 32), _octets(device, 32), _octets(form, 32), tuple(task or ()))
+    _sign(body, Order(genesis, key, nonce, timeout_s, dry_run))
 
 
 @tx.command()

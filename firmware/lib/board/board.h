@@ -102,10 +102,14 @@ class Network {
   };
 
   virtual ~Network() = default;
+  // With a goodbye the broker does not publish the will; a cut is what pulling the cable does.
+  enum class Ending : std::uint8_t { kGoodbye, kCut };
+
   // Connect with a session that the broker keeps, and again whenever it is lost, until `stop`. All that is pointed at
   // lives as long as the network runs. `topics` are the subscriptions, QoS 1. A second `start` begins anew.
   virtual void start(const Broker& broker, Span<const char* const> topics, const Will& will, Listener& listener) = 0;
-  virtual void stop() = 0;
+  // Tells the listener when it was connected. Not to be called by the listener itself.
+  virtual void stop(Ending ending) = 0;
   // QoS 1. An id above 0; 0 when it cannot be taken now (not connected, too much under way).
   [[nodiscard]] virtual std::uint32_t publish(const char* topic, Bytes payload, bool retain) = 0;
   // Move bytes and call the listener; returns at once.

@@ -36,6 +36,8 @@ struct Provision {
   const char* wifi_password = "";
   const char* broker_url = "";
   const char* broker_ca_pem = "";
+  const char* client_certificate_pem = "";
+  const char* client_key_pem = "";
   Bytes link_secret;
   Bytes release_public_key;
   Bytes gateway_public_key;

@@ -21,7 +21,7 @@ A, B = "aa" * 32, "bb" * 32
 KINDS = {
     "enrol": ["ward-7", signer(70).public_key.hex(), "4"],
     "revoke": ["ward-7"],
-    "consent": [A, B],
+    "consent": [A, B, "--form", B, "--task", "fall", "--task", "activity"],
     "withdraw": [A],
     "attest": ["ward-7", "950", A],
 }

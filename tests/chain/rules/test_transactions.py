@@ -52,7 +52,7 @@ KEY = signer(1).public_key
 ALONE: list[Body] = [
     Enrol("gateway-1", KEY, 12),
     Revoke("gateway-1"),
-    Consent(H, CHAIN),
+    Consent(H, CHAIN, CHAIN, ("fall", "heartrate")),
     Withdraw(H),
     OpenRound("fall", 4, "feature", H, CHAIN, ("a/b", "c"), "fedrep", (("mu", -3),), "mean", 9, 3, 5, 10, 20),
     Attest("gateway-1", 700, H),

@@ -110,7 +110,8 @@ class Store:
     ) -> None:
         height, data, seals = block.header.height, encode_block(block), encode(certificate.value())
         write.execute("INSERT INTO blocks VALUES (?, ?, ?, ?)", (height, data, seals, crc32(seals, crc32(data))))
-        places = ((sha256(tx).digest(), height, position) for position, tx in enumerate(block.transactions))
+        # Sorted by their digests, here and below: a block then touches fewer pages.
+        places = sorted((sha256(tx).digest(), height, position) for position, tx in enumerate(block.transactions))
         write.executemany("INSERT INTO transactions VALUES (?, ?, ?)", places)
         write.executemany("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?)", _marks(block))
         write.executemany(
@@ -124,7 +125,9 @@ class Store:
         if after.validators != before.validators:
             write.execute("INSERT INTO sets VALUES (?, ?)", (height + 1, encode(after.validators)))
         written = after.written if before.height else dict(entries(after))
-        write.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?)", written.items())
+        write.executemany(
+            "INSERT OR REPLACE INTO entries VALUES (?, ?)", sorted(written.items())
+        )  # in order: fewer pages
 
     def block(self, height: int) -> tuple[Block, Certificate] | None:
         """The final block of a height with its certificate. Raises Stopped when it is damaged."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from salus_chain.codec import Value, fields, identifier, integer, octets
+from salus_chain.codec import Value, fields, identifier, integer, items, octets
 
 MAX_SCORE: Final = 1_000  # per mille
+MAX_CONSENT_TASKS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +45,29 @@ class Revoke:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """A patient's consent for a device, both as 32-byte salted digests: no identity is on chain."""
+    """A patient's consent for a device, both as 32-byte salted digests: no identity is on chain.
+
+    `form` is the digest of the text that the patient signed, which the hospital keeps; `tasks` what it is for. Both are
+    for whoever checks the hospital: no rule depends on them, and without them a consent is for whatever its form says.
+    """
 
     consent: bytes
     device: bytes
+    form: bytes = bytes(32)
+    tasks: tuple[str, ...] = ()
 
     def value(self) -> Value:
-        return (self.consent, self.device)
+        return (self.consent, self.device, self.form, tuple(task.encode() for task in self.tasks))
 
     @classmethod
     def read(cls, value: Value) -> Consent:
-        consent, device = fields(value, 2, "consent")
-        return cls(octets(consent, "consent", 32), octets(device, "device", 32))
+        consent, device, form, tasks = fields(value, 4, "consent")
+        return cls(
+            octets(consent, "consent", 32),
+            octets(device, "device", 32),
+            octets(form, "form", 32),
+            items(tasks, lambda task: identifier(task, "task"), "tasks", MAX_CONSENT_TASKS),
+        )
 
 
 @dataclass(frozen=True, slots=True)
