@@ -54,8 +54,7 @@ EngineStatus read_channels(Loader& loader, const Node& node, unsigned dimension,
   auto* channels = loader.table<Channel>(count);
   if (channels == nullptr) return EngineStatus::kArenaTooSmall;
   for (std::uint32_t i = 0; i < count; ++i) {
-    SALUS_RETURN_UNLESS_OK(
-        read_channel(loader, into, i, products, product, biased ? &bias : nullptr, channels[i]));
+    SALUS_RETURN_UNLESS_OK(read_channel(loader, into, i, products, product, biased ? &bias : nullptr, channels[i]));
   }
   into.channels = channels;
   return EngineStatus::kOk;

@@ -42,7 +42,7 @@ struct Weighted {
   Tensor input;
   Tensor weights;
   Tensor output;
-  Operand bias;                  // kNone without one
+  Operand bias;  // kNone without one
   const Channel* channels = nullptr;
   Range range;
 };

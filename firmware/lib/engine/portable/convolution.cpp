@@ -36,8 +36,8 @@ void gather(const Convolution& self, const std::int8_t* image, std::uint32_t row
   const Taps across = taps(columns, column);
   std::memset(patch, self.input_zero_point, self.patch);
   for (std::int32_t y = down.first; y < down.end; ++y) {
-    const std::int8_t* line = image + std::size_t{self.depth} * columns.input *
-                                          static_cast<std::uint32_t>(down.origin + y * rows.dilation);
+    const std::int8_t* line =
+        image + std::size_t{self.depth} * columns.input * static_cast<std::uint32_t>(down.origin + y * rows.dilation);
     const std::int32_t step = columns.dilation == 1 ? across.end - across.first : 1;  // taps that lie side by side
     for (std::int32_t x = across.first; x < across.end; x += step) {
       std::memcpy(patch + std::size_t{self.depth} * static_cast<std::uint32_t>(y * columns.kernel + x),

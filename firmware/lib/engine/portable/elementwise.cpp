@@ -78,8 +78,7 @@ bool find_steps(const Tensor& input, const Tensor& output, std::uint32_t (&steps
   return true;
 }
 
-EngineStatus set_scales(Operator operation, const Tensor& a, const Tensor& b, const Tensor& output,
-                        Elementwise& into) {
+EngineStatus set_scales(Operator operation, const Tensor& a, const Tensor& b, const Tensor& output, Elementwise& into) {
   const auto first = static_cast<double>(a.scale);
   const auto second = static_cast<double>(b.scale);
   const auto third = static_cast<double>(output.scale);

@@ -8,10 +8,10 @@ namespace salus::portable {
 namespace {
 
 struct Mean : Operation {
-  std::uint16_t dims[kMaxRank];         // of the input
+  std::uint16_t dims[kMaxRank];          // of the input
   std::uint32_t output_steps[kMaxRank];  // 0 where summed
-  std::uint32_t count;                  // of outputs
-  std::int32_t zero_points;             // the input's, as often as values are summed
+  std::uint32_t count;                   // of outputs
+  std::int32_t zero_points;              // the input's, as often as values are summed
   Multiplier scale;
   std::int8_t output_zero_point;
 };
