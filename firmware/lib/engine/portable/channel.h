@@ -48,7 +48,7 @@ struct Weighted {
 };
 
 // How the scales of a node combine. TFLM multiplies those of a dense layer without per-channel weights in float.
-enum class Product : std::uint8_t { kDouble, kFloatIfSingle };
+enum class Product : std::uint8_t { kExact, kFloatIfSingle };
 
 // Read the three tensors of `node`; its weights are int8 constants.
 [[nodiscard]] EngineStatus read_weighted(Loader& loader, const Node& node, Weighted& into);

@@ -107,7 +107,7 @@ EngineStatus build_convolution(Loader& loader, const Node& node) {
   if (parts.output.dims[3] != weights.dims[0]) return EngineStatus::kMalformed;
   if (parts.input.dims[3] != weights.dims[3]) return EngineStatus::kUnsupported;  // groups
   const std::uint32_t patch = weights.elements / weights.dims[0];
-  SALUS_RETURN_UNLESS_OK(read_channels(loader, node, 0, patch, Product::kDouble, parts));
+  SALUS_RETURN_UNLESS_OK(read_channels(loader, node, 0, patch, Product::kExact, parts));
   SALUS_RETURN_UNLESS_OK(
       loader.range(loader.option<std::int8_t>(node, field::kActivation, 0), parts.output, parts.range));
 
