@@ -56,6 +56,10 @@ EngineStatus read_channels(Loader& loader, const Node& node, unsigned dimension,
   return EngineStatus::kOk;
 }
 
+std::int32_t rescale_any(std::int32_t sum, const Channel& by) {
+  return scale(sum, Multiplier{by.value, by.shift + Channel::kAnyShift});
+}
+
 void narrow(std::int8_t* values, std::uint32_t count, Range range) {
   if (range.low == -128 && range.high == 127) return;
   for (std::uint32_t i = 0; i < count; ++i) values[i] = within(values[i], range);

@@ -41,7 +41,9 @@ Build builder_of(Operator operation) {
 // The nearest step of the output's scale, in float as TFLM computes it, within int8.
 std::int32_t quantise_bound(float real, const Tensor& output) {
   const float steps = std::round(real / output.scale);
-  const float near = steps < -256.0F ? -256.0F : steps > 256.0F ? 256.0F : steps;  // further away is outside of int8 too
+  const float near = steps < -256.0F  ? -256.0F
+                     : steps > 256.0F ? 256.0F
+                                      : steps;  // further away is outside of int8 too
   return clamp(output.zero_point + static_cast<std::int32_t>(near), -128, 127);
 }
 
