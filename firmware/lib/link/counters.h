@@ -17,8 +17,8 @@ class Counters {
 
   explicit Counters(Store& store) : store_(store) {}
 
-  // Count for this 32-byte secret: from 0 when it is another than before, else on from where it was. Counters that were
-  // erased are not known to have been: the host then gives a new secret, as after any factory erase.
+  // Count for this 32-byte secret: from 0 when it is another than before, else on from where it was. A secret is given
+  // once: nothing here can know one from before a factory erase, or before the last, and would repeat its nonces.
   [[nodiscard]] LinkStatus enrol(Bytes secret);
 
   // Take the next boot number, once after each start; durable when this is kOk, and else nothing may be sealed.
@@ -46,6 +46,9 @@ class Counters {
     Position heard[kHeard];
   };
 
+  static constexpr std::size_t kRecordBytes = kIdBytes + 4 + kHeard * 12;
+
+  static void identify(Bytes secret, Record& record);
   [[nodiscard]] LinkStatus load(Bytes secret, Record& record) const;
   [[nodiscard]] LinkStatus save(const Record& record);
 

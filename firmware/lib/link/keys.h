@@ -20,4 +20,7 @@ struct LinkKeys {
 // kMalformed: a secret that is not 32 bytes, or a device that is no link id.
 [[nodiscard]] LinkStatus derive_keys(Bytes secret, Bytes chain_id, const char* device, LinkKeys& keys);
 
+// Overwrite a key that is needed no longer.
+void wipe(LinkKey& key);
+
 }  // namespace salus

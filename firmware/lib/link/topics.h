@@ -11,6 +11,8 @@ namespace salus {
 // What a topic carries. The numbers are kept in flash.
 enum class Kind : std::uint8_t { kState, kFeature, kWindow, kEvent, kLabel, kRelease, kCommand, kAck };
 constexpr std::size_t kKinds = 8;
+constexpr std::size_t kMaxLinkIdLength = 40;
+constexpr std::size_t kMaxTopicBytes = 8 + 2 * (kMaxLinkIdLength + 1) + 8;  // with the zero at its end
 
 [[nodiscard]] const char* name_of(Kind kind);
 // Whether the gateway sends it.
@@ -29,8 +31,6 @@ class Topics {
   [[nodiscard]] LinkStatus parse(const char* topic, Kind& kind) const;
 
  private:
-  static constexpr std::size_t kMaxIdLength = 40;
-  static constexpr std::size_t kMaxTopicBytes = 8 + 2 * (kMaxIdLength + 1) + 8;
   char topics_[kKinds][kMaxTopicBytes] = {};
 };
 

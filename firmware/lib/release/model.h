@@ -10,7 +10,8 @@
 namespace salus::release {
 
 constexpr std::size_t kMaxTaskLength = 63;
-constexpr std::size_t kMaxAlarmClasses = 16;
+constexpr std::size_t kMaxClasses = 16;  // of a personal model, as Alarm's
+constexpr std::size_t kMaxConfirmWindows = 32;
 
 // real = (q - zero_point) * scale.
 struct Quantisation {
@@ -22,14 +23,12 @@ struct Quantisation {
 };
 
 // What a personal model's logits mean on the wearable; see `Decision` in release.proto.
-struct Decision {
+struct AlarmRule {
   std::uint32_t classes = 0;
-  std::uint32_t alarm_classes[kMaxAlarmClasses] = {};
-  std::size_t alarm_class_count = 0;
+  std::uint32_t alarm_classes = 0;  // bit i: class i
   std::uint32_t confirm_windows = 1;
   float threshold = 0.0F;
   std::uint32_t refractory_ms = 0;
-  std::uint32_t gap_ms = 0;
 };
 
 // Views point into the mapped partition; they hold until the next swap or drop.
@@ -43,7 +42,7 @@ struct ActiveModel {
   Quantisation output;
   std::uint32_t arena_bytes = 0;
   Bytes manifest;  // the serialised Manifest, for `golden`
-  Decision decision;  // personal only
+  AlarmRule alarm;  // of a personal model; classes is 0 for a base
 };
 
 // The golden input `index` and its output; false when there are no more.

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+namespace salus {
+
+// A test with a folder of its own, gone after it.
+class InFolder : public testing::Test {
+ protected:
+  void SetUp() override {
+    char made[] = "/tmp/salus-test-XXXXXX";
+    ASSERT_NE(mkdtemp(made), nullptr);
+    folder = made;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder); }
+
+  std::string folder;
+};
+
+}  // namespace salus
