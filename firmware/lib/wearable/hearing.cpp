@@ -51,9 +51,13 @@ const char* Wearable::hear(const char* topic, Bytes payload) {
       return status == LinkStatus::kOk ? nullptr : code_of(status);
     case Kind::kCommand:
       return on_command(opened.plaintext);
-    case Kind::kRelease:
-      on_release(updater_.receive(opened.plaintext));
-      return nullptr;
+    case Kind::kRelease: {
+      const release::Outcome outcome = updater_.receive(opened.plaintext);
+      on_release(outcome);
+      const bool no_message = outcome.progress == release::Progress::kNothing &&
+                              outcome.status != release::ReleaseStatus::kOk;
+      return no_message ? release::code_of(outcome.status) : nullptr;
+    }
     default:
       return code_of(LinkStatus::kMalformed);
   }
@@ -101,13 +105,14 @@ void Wearable::on_release(const release::Outcome& outcome) {
   if (outcome.swapped || outcome.tested) load_models();
 }
 
-void Wearable::say_release(const release::Outcome& outcome) {
+ReleaseStatusMessage Wearable::release_status(const release::Outcome& outcome) {
   ReleaseStatusMessage status{};
   status.version = outcome.version;
+  status.personal = outcome.personal;
   status.code = "";
   switch (outcome.progress) {
     case release::Progress::kNothing:
-      return;
+      break;
     case release::Progress::kReceiving:
       status.progress = ReleaseProgress::kReceiving;
       status.next_offset = outcome.next_offset;
@@ -115,14 +120,21 @@ void Wearable::say_release(const release::Outcome& outcome) {
     case release::Progress::kActive:
       status.progress = ReleaseProgress::kActive;
       break;
-    case release::Progress::kRefused: {
+    case release::Progress::kRefused:
       status.progress = ReleaseProgress::kRefused;
       status.code = release::code_of(outcome.status);
-      char name[NamedCounts::kMaxNameLength + 1];
-      std::snprintf(name, sizeof name, "release %s", status.code);
-      tally_.now.refused.add(name);
       break;
-    }
+  }
+  return status;
+}
+
+void Wearable::say_release(const release::Outcome& outcome) {
+  if (outcome.progress == release::Progress::kNothing) return;
+  const ReleaseStatusMessage status = release_status(outcome);
+  if (outcome.progress == release::Progress::kRefused) {
+    char name[NamedCounts::kMaxNameLength + 1];
+    std::snprintf(name, sizeof name, "release %s", status.code);
+    tally_.now.refused.add(name);
   }
   if (outcome.progress != release::Progress::kReceiving) {
     log(console::Level::kInfo, "release %lu%s: %s", static_cast<unsigned long>(outcome.version),

@@ -66,21 +66,28 @@ void Measuring::load_personal(const release::ActiveModel* model) {
   if (model == nullptr || memory_.personal_arena.empty()) return;
   Engine& engine = parts_.personal_engine;
   if (engine.load(model->model, memory_.personal_arena) != EngineStatus::kOk) return;
-  const release::Decision& decision = model->decision;
+  const std::size_t logits = engine.output().bytes;
+  const bool fits = engine.input().bytes == parts_.base_engine.output().bytes && logits >= model->alarm.classes &&
+                    logits <= sizeof logits_;
+  if (!fits) return;
+  personal_ = model;
+  configure_alarm();
+}
+
+void Measuring::configure_alarm() {
+  if (personal_ == nullptr || raw_channels_ == 0) return;
+  const release::AlarmRule& rule = personal_->alarm;
   AlarmParameters parameters = {};
-  parameters.classes = decision.classes;
-  parameters.scale = model->output.scale;
-  parameters.zero_point = model->output.zero_point;
-  parameters.confirm = decision.confirm_windows;
-  for (std::size_t at = 0; at < decision.alarm_class_count; ++at) {
-    parameters.alarm_classes |= 1U << std::min<std::uint32_t>(decision.alarm_classes[at], 31);
-  }
-  parameters.threshold = decision.threshold;
-  parameters.window_ms = decision.gap_ms / 2;
-  parameters.refractory_ms = decision.refractory_ms;
-  const bool fits = engine.output().bytes <= sizeof logits_ && engine.output().bytes >= decision.classes &&
-                    engine.input().bytes == parts_.base_engine.output().bytes;
-  if (fits && alarm_.configure(parameters) == AlarmStatus::kOk) personal_ = model;
+  parameters.classes = rule.classes;
+  parameters.scale = personal_->output.scale;
+  parameters.zero_point = personal_->output.zero_point;
+  parameters.confirm = rule.confirm_windows;
+  parameters.alarm_classes = rule.alarm_classes;
+  parameters.threshold = rule.threshold;
+  parameters.window_ms = front_end_.duration_ms();
+  parameters.refractory_ms = rule.refractory_ms;
+  // A rule that cannot be raises no alarm; everything else of the personal model still runs.
+  (void)alarm_.configure(parameters);
 }
 
 const char* Measuring::prepare(std::size_t channels) {
@@ -97,6 +104,7 @@ const char* Measuring::prepare(std::size_t channels) {
   if (parts_.store.read(kOrientationKey, kept_, kept_bytes_) != StoreStatus::kOk) kept_bytes_ = 0;
   // What another front end kept is refused, and found anew.
   if (kept_bytes_ != 0 && front_end_.restore(Bytes(kept_, kept_bytes_)) != FrontEndStatus::kOk) kept_bytes_ = 0;
+  configure_alarm();
   measured_.window_duration_ms = front_end_.duration_ms();
   measured_.rows = static_cast<std::uint32_t>(front_end_.rows());
   measured_.channels = static_cast<std::uint32_t>(front_end_.channels());
@@ -154,7 +162,7 @@ void Measuring::decide(std::uint64_t start_ms, Span<const std::int8_t> feature) 
   std::uint64_t duration_us = 0;
   Decision decision = {};
   if (infer(true, feature, logits, duration_us) != nullptr) return;
-  if (alarm_.step(logits.first(personal_->decision.classes), start_ms, decision) != AlarmStatus::kOk) return;
+  if (alarm_.step(logits.first(personal_->alarm.classes), start_ms, decision) != AlarmStatus::kOk) return;
   if (!decision.alarm) return;
   ++tally_.now.alarms;
   reporter_.alarm(start_ms, decision.label, decision.probability);

@@ -72,6 +72,7 @@ class Measuring final : private WindowSink {
   void window(std::uint64_t start_ms, Span<const float> values, Span<const std::int16_t> aux) override;
   [[nodiscard]] const char* load_base(const release::ActiveModel& model);
   void load_personal(const release::ActiveModel* model);
+  void configure_alarm();
   [[nodiscard]] const char* prepare(std::size_t channels);
   void keep_orientation();
   void decide(std::uint64_t start_ms, Span<const std::int8_t> feature);
@@ -95,8 +96,8 @@ class Measuring final : private WindowSink {
   std::size_t raw_channels_ = 0;                    // 0: none is
   Measured measured_;
   Wrist wrist_ = Wrist::kAsTrained;
-  std::int8_t feature_[release::Updater::kMaxOutputBytes] = {};
-  std::int8_t logits_[release::Updater::kMaxOutputBytes] = {};
+  std::int8_t feature_[kMaxOutputBytes] = {};
+  std::int8_t logits_[kMaxOutputBytes] = {};
   std::uint8_t kept_[FrontEnd::kKeptBytes] = {};
   std::size_t kept_bytes_ = 0;
   std::size_t arena_high_water_bytes_ = 0;

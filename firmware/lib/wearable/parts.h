@@ -10,6 +10,9 @@
 
 namespace salus::wearable {
 
+// Of any model's output: a feature, or logits.
+inline constexpr std::size_t kMaxOutputBytes = 1024;
+
 // Of the board's memory; 0 where it cannot be told.
 class Vitals {
  public:

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "link/topics.h"
+
 namespace salus::wearable {
 namespace {
 
@@ -39,16 +41,11 @@ bool known(const std::uint8_t (&value)[kSize]) {
   return any != 0;
 }
 
-bool is_id(const char* text) {
-  const std::size_t length = std::strlen(text);
-  return length > 0 && length <= kMaxIdLength && std::strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
-}
-
 constexpr console::Outcome kMalformed{"malformed", ""};
 
 console::Outcome merge_id(const char* given, const char* what, char (&id)[kMaxIdLength + 1]) {
   if (*given == '\0') return {};
-  if (!is_id(given)) return {kMalformed.code, what};
+  if (!is_link_id(given)) return {kMalformed.code, what};
   if (*id != '\0' && std::strcmp(id, given) != 0) return {"already_set", what};
   std::memcpy(id, given, std::strlen(given) + 1);
   return {};
@@ -158,6 +155,8 @@ console::Outcome Provisioning::apply(const console::Provision& request) {
   }
   // Last: a power cut before this leaves a wearable that is not enrolled, and can be told again.
   if (std::memcmp(&identity, &identity_, sizeof identity) == 0) return {};
+  const bool new_secret = !known(identity_.link_secret) && known(identity.link_secret);
+  if (new_secret && counters_.enrol(identity.link_secret) != LinkStatus::kOk) return kFailed;
   if (!save_record(store_, kIdentityKey, identity)) return kFailed;
   identity_ = identity;
   return {};

@@ -163,6 +163,7 @@ bool Wearable::send_state() {
     state.model_version = updater_.active().version;
     state.base_sha256 = Bytes(updater_.active().sha256.data(), updater_.active().sha256.size());
   }
+  if (updater_.personal() != nullptr) state.personal_version = updater_.personal()->version;
   state.ring_packets = static_cast<std::uint32_t>(ring_.packets());
   state.dropped_packets = ring_.dropped();
   state.clock_ms = now_ms();
@@ -197,7 +198,7 @@ void Wearable::finish() {
   const bool waits = connected_ && !state_said_ && parts_.clock.monotonic_us() < leave_until_us_;
   if (waits) return;
   stop_network(Network::Ending::kGoodbye);
-  tally_.save();
+  if (speaker_.started()) tally_.save();
   phase_ = Phase::kLeft;
   if (restart_) parts_.reset.restart();
 }

@@ -98,6 +98,7 @@ class Wearable final : public console::Handler, private Network::Listener, priva
   [[nodiscard]] const char* hear(const char* topic, Bytes payload);
   [[nodiscard]] const char* on_command(Bytes plaintext);
   void on_release(const release::Outcome& outcome);
+  [[nodiscard]] static ReleaseStatusMessage release_status(const release::Outcome& outcome);
   void say_release(const release::Outcome& outcome);
   void say_event(const EventMessage& event);
   void alarm(std::uint64_t start_ms, std::uint32_t label, float probability) override;
@@ -121,7 +122,8 @@ class Wearable final : public console::Handler, private Network::Listener, priva
   Speaker speaker_;
   Outbox outbox_;
   release::Updater updater_;
-  std::uint8_t golden_output_[release::Updater::kMaxOutputBytes] = {};
+  std::uint8_t golden_output_[kMaxOutputBytes] = {};
+  std::uint8_t release_reply_[64] = {};
   Measuring measuring_;
 
   Phase phase_ = Phase::kWorking;
