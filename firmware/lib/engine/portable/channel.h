@@ -1,0 +1,63 @@
+// From a sum of products to an int8 value: one multiplier for each output channel.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/portable/dsp.h"
+#include "engine/portable/fixed_point.h"
+#include "engine/portable/loader.h"
+
+namespace salus::portable {
+
+// `shift` ≥ 0: the usual case. The sum is below 2^29 and the multiplier below 1/2, so that no intermediate value
+// overflows and `shift` + 1 bits are shifted out. Negative: the multiplier's own shift, less kAnyShift.
+struct Channel {
+  static constexpr std::int32_t kAnyShift = 1000;
+
+  std::int32_t value;
+  std::int32_t shift;
+};
+
+// What rounding away from zero needs two cases for is one here: a negative number is first lowered by one.
+inline std::int32_t rescale(std::int32_t sum, const Channel& by) {
+  if (by.shift < 0) return scale(sum, Multiplier{by.value, by.shift + Channel::kAnyShift});
+#if SALUS_DSP
+  const std::int32_t high = multiply_rounding(sum * 2, by.value);
+#else
+  const auto high = static_cast<std::int32_t>((std::int64_t{sum} * by.value + (std::int64_t{1} << 30)) >> 31);
+#endif
+  return (((high + (high >> 31)) >> by.shift) + 1) >> 1;
+}
+
+inline std::int8_t saturate(std::int32_t x) {
+#if SALUS_DSP
+  return static_cast<std::int8_t>(saturate_byte(x));
+#else
+  return saturate_int8(x);
+#endif
+}
+
+// Weights, bias and output of a node that multiplies: CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED.
+struct Weighted {
+  Tensor input;
+  Tensor weights;
+  Tensor output;
+  Operand bias;                  // kNone without one
+  const Channel* channels = nullptr;
+  Range range;
+};
+
+// How the scales of a node combine. TFLM multiplies those of a dense layer without per-channel weights in float.
+enum class Product : std::uint8_t { kDouble, kFloatIfSingle };
+
+// Read the three tensors of `node`; its weights are int8 constants.
+[[nodiscard]] EngineStatus read_weighted(Loader& loader, const Node& node, Weighted& into);
+
+// Make the channels' table. `dimension` of the weights counts output channels, `products` are summed for each value.
+[[nodiscard]] EngineStatus read_channels(Loader& loader, const Node& node, unsigned dimension, std::uint32_t products,
+                                         Product product, Weighted& into);
+
+// Narrow values to `range`, after they were saturated: most activations reach to the end of int8, and cost nothing.
+void narrow(std::int8_t* values, std::uint32_t count, Range range);
+
+}  // namespace salus::portable
