@@ -16,7 +16,9 @@ Outcome outcome_of(const char* code, const char* detail) { return code != nullpt
 
 template <std::size_t kSize>
 void copy_text(char (&to)[kSize], const char* from) {
-  std::snprintf(to, kSize, "%s", from);
+  const std::size_t length = std::min(std::strlen(from), kSize - 1);
+  std::memcpy(to, from, length);
+  to[length] = '\0';
 }
 
 template <typename Field>
@@ -78,7 +80,7 @@ Outcome Wearable::status(console::Status& reply) {
   reply.dropped_packets = ring_.dropped();
   reply.free_heap_bytes = parts_.vitals.free_heap_bytes();
   reply.link_up = connected_;
-  reply.uptime_ms = parts_.clock.monotonic_us() / 1000;
+  reply.uptime_ms = uptime_ms();
   reply.reset_cause = parts_.reset.cause() == ResetCause::kUnknown
                           ? salus_console_v1_Status_ResetCause_RESET_CAUSE_UNSPECIFIED
                           : static_cast<salus_console_v1_Status_ResetCause>(static_cast<int>(parts_.reset.cause()) + 1);

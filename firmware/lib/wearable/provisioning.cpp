@@ -55,9 +55,16 @@ template <std::size_t kSize>
 console::Outcome merge_bytes(Bytes given, const char* what, std::uint8_t (&value)[kSize]) {
   if (given.empty()) return {};
   if (given.size() != kSize) return {kMalformed.code, what};
+  std::uint8_t copy[kSize];
+  std::memcpy(copy, given.data(), kSize);
+  if (!known(copy)) return {kMalformed.code, what};
   if (known(value) && !equal_constant_time(given, value)) return {"already_set", what};
   std::memcpy(value, given.data(), kSize);
   return {};
+}
+
+bool is_broker_url(const char* text) {
+  return std::strncmp(text, "mqtt://", 7) == 0 || std::strncmp(text, "mqtts://", 8) == 0;
 }
 
 void merge(std::uint32_t given, std::uint32_t& value) {
@@ -134,6 +141,9 @@ console::Outcome Provisioning::apply(const console::Provision& request) {
   merge(static_cast<std::uint32_t>(request.wrist), settings.wrist);
   if (settings.features_per_packet > kMaxFeaturesPerPacket) return {kMalformed.code, "features_per_packet: at most 32"};
   if (settings.windows_per_packet > kMaxWindowsPerPacket) return {kMalformed.code, "windows_per_packet: at most 8"};
+  if (*request.broker_url != '\0' && !is_broker_url(request.broker_url)) {
+    return {kMalformed.code, "broker_url: mqtt://host:port or mqtts://host:port"};
+  }
   Text all[kTexts];
   texts(&request, all);
   for (const Text& text : all) {

@@ -30,6 +30,7 @@ Wearable::Wearable(const Parts& parts, const Memory& memory)
       measuring_(parts_, memory_, calibration_, speaker_, tally_, *this) {}
 
 void Wearable::start() {
+  started_us_ = parts_.clock.monotonic_us();
   log(console::Level::kInfo, "%s %s starts", parts_.board_name, parts_.firmware_version);
   if (!provisioning_.load()) log(console::Level::kError, "the store is damaged: erase and enrol again");
   tally_.load();
@@ -217,7 +218,7 @@ void Wearable::log(console::Level level, const char* format, ...) {
   va_start(arguments, format);
   std::vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  (void)console_->log(level, text, parts_.clock.monotonic_us() / 1000);
+  (void)console_->log(level, text, uptime_ms());
 }
 
 }  // namespace salus::wearable

@@ -84,6 +84,7 @@ class Wearable final : public console::Handler, private Network::Listener, priva
   [[nodiscard]] bool send_state();
   void finish();
   [[nodiscard]] std::uint64_t now_ms() const;
+  [[nodiscard]] std::uint64_t uptime_ms() const { return (parts_.clock.monotonic_us() - started_us_) / 1000; }
   [[nodiscard]] bool calibrating() const { return now_ms() < calibration_.until_ms(); }
   void look_at_calibration();
   void log(console::Level level, const char* format, ...) __attribute__((format(printf, 3, 4)));
@@ -126,6 +127,7 @@ class Wearable final : public console::Handler, private Network::Listener, priva
   std::uint8_t release_reply_[64] = {};
   Measuring measuring_;
 
+  std::uint64_t started_us_ = 0;
   Phase phase_ = Phase::kWorking;
   bool restart_ = false;  // once left
   std::uint64_t leave_until_us_ = 0;
