@@ -81,7 +81,10 @@ class Port:
         if self._fd is not None:
             self._loop.remove_reader(self._fd)
             self._loop.remove_writer(self._fd)
-            self._raw.close()
+            if "://" in self._url:  # pyserial sleeps after it has closed a socket
+                threading.Thread(target=self._raw.close, name=f"close {self._url}", daemon=True).start()
+            else:
+                self._raw.close()
         # else the reading thread closes it, within one poll
 
     async def _write_some(self, data: bytes) -> int:
