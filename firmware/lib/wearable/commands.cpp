@@ -65,6 +65,7 @@ Outcome Wearable::provision(const console::Provision& request) {
   }
   outbox_.set_ack_timeout_ms(provisioning_.settings().ack_timeout_ms);
   measuring_.configure(provisioning_.settings());
+  speaker_.set_bound(provisioning_.settings().ring_packets);
   return kDone;
 }
 
@@ -77,7 +78,7 @@ Outcome Wearable::status(console::Status& reply) {
   reply.boot = counters_.boot();
   reply.clock_ms = now_ms();
   reply.ring_packets = static_cast<std::uint32_t>(ring_.packets());
-  reply.dropped_packets = ring_.dropped();
+  reply.dropped_packets = dropped_packets();
   reply.free_heap_bytes = parts_.vitals.free_heap_bytes();
   reply.link_up = connected_;
   reply.uptime_ms = uptime_ms();
@@ -240,7 +241,7 @@ Outcome Wearable::statistics(console::Statistics& reply) {
   reply.windows = tally.windows;
   reply.raw_window_bytes = tally.raw_window_bytes;
   reply.packets = tally.packets;
-  reply.dropped_packets = ring_.dropped();
+  reply.dropped_packets = dropped_packets();
   for (std::size_t kind = 0; kind < Tally::kKinds; ++kind) {
     if (tally.sent_bytes[kind] == 0) continue;
     auto& counter = reply.sent_bytes[reply.sent_bytes_count++];

@@ -29,10 +29,7 @@ void Wearable::published(std::uint32_t id) {
 void Wearable::received(const char* topic, Bytes payload) {
   heard_us_ = parts_.clock.monotonic_us();
   const char* refused = hear(topic, payload);
-  if (refused == nullptr) {
-    ++heard_messages_;
-    return;
-  }
+  if (refused == nullptr) return;
   tally_.now.refused.add(refused);
   log(console::Level::kWarning, "refused on %s: %s", topic, refused);
 }
@@ -44,6 +41,7 @@ const char* Wearable::hear(const char* topic, Bytes payload) {
   Opened opened{};
   if (status == LinkStatus::kOk) status = opener_.open(kind, topic, payload, memory_.inbox, opened);
   if (status != LinkStatus::kOk) return code_of(status);
+  ++heard_messages_;
   switch (kind) {
     case Kind::kAck:
       status = decode_ack(opened.plaintext, *this);

@@ -93,8 +93,7 @@ void Measuring::configure_alarm() {
 const char* Measuring::prepare(std::size_t channels) {
   if (model_ == nullptr) return code_of(release::ReleaseStatus::kNoModel);
   if (channels == raw_channels_) return nullptr;
-  (void)flush();
-  raw_channels_ = 0;
+  if (raw_channels_ != 0) return code_of(FrontEndStatus::kMalformed);  // not the channels of this front end
   const FrontEndStatus status = front_end_.configure(model_->frontend, channels, memory_.front_end);
   if (status != FrontEndStatus::kOk) return code_of(status);
   const std::size_t values = front_end_.rows() * front_end_.channels();

@@ -19,13 +19,22 @@ LinkStatus Speaker::say(Kind kind, Bytes plaintext) {
   Sealed sealed{};
   LinkStatus status = seal(kind, plaintext, sealed);
   if (status != LinkStatus::kOk) return status;
+  make_room();
   status = ring_.append(kind, sealed);
   if (status != LinkStatus::kOk) return status;
   largest_payload_bytes_ = std::max(largest_payload_bytes_, sealed.payload.size());
   ++tally_.now.packets;
   tally_.now.sent_bytes[static_cast<std::size_t>(kind)] += sealed.payload.size();
-  tally_.save_when_due();
+  tally_.packet_sealed();
   return LinkStatus::kOk;
+}
+
+void Speaker::make_room() {
+  RingPacket oldest{};
+  while (ring_.packets() >= bound_ && ring_.first(oldest)) {
+    ++tally_.now.dropped;
+    if (ring_.acknowledge(AckRange{oldest.boot, oldest.sequence, oldest.sequence}) == 0) return;
+  }
 }
 
 LinkStatus Speaker::once(Kind kind, Bytes plaintext, Bytes& payload) {

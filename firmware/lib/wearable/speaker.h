@@ -18,6 +18,9 @@ class Speaker {
   void stop() { topics_ = nullptr; }
   [[nodiscard]] bool started() const { return topics_ != nullptr; }
 
+  // The most packets that wait; one more drops the oldest, which is counted.
+  void set_bound(std::uint32_t packets) { bound_ = packets; }
+
   // Where a plaintext may be made that is sealed next.
   [[nodiscard]] MutableBytes draft() const { return packet_; }
   // Seal into the ring; durable when this is kOk.
@@ -34,7 +37,10 @@ class Speaker {
   KeptTally& tally_;
   MutableBytes packet_;
   Sealer sealer_;
+  void make_room();
+
   const Topics* topics_ = nullptr;
+  std::uint32_t bound_ = UINT32_MAX;
   std::size_t largest_payload_bytes_ = 0;
 };
 

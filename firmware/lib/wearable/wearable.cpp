@@ -69,6 +69,7 @@ void Wearable::start_link() {
 void Wearable::start_network() {
   outbox_.set_ack_timeout_ms(provisioning_.settings().ack_timeout_ms);
   measuring_.configure(provisioning_.settings());
+  speaker_.set_bound(provisioning_.settings().ring_packets);
   if (!speaker_.started() || !link_wanted_ || phase_ != Phase::kWorking) return;
   const Identity& who = provisioning_.identity();
   std::snprintf(client_id_, sizeof client_id_, "salus-%s-%s", who.federation, who.device);
@@ -98,7 +99,7 @@ void Wearable::load_models() {
     fault(refused, "the active base does not load");
     return;
   }
-  add_version(tally_.now, model.version);
+  tally_.add_version(model.version);
   log(console::Level::kInfo, "%s version %lu is active", model.task, version);
 }
 
@@ -166,7 +167,7 @@ bool Wearable::send_state() {
   }
   if (updater_.personal() != nullptr) state.personal_version = updater_.personal()->version;
   state.ring_packets = static_cast<std::uint32_t>(ring_.packets());
-  state.dropped_packets = ring_.dropped();
+  state.dropped_packets = dropped_packets();
   state.clock_ms = now_ms();
   state.calibrating = calibrating();
   Bytes plaintext, payload;

@@ -61,7 +61,9 @@ void want_stop(int) { stop_wanted = 1; }
 class HostVitals final : public wearable::Vitals {
  public:
   [[nodiscard]] std::uint32_t free_heap_bytes() const override {
-    const auto used = static_cast<std::size_t>(mallinfo2().uordblks);
+    // What the allocator has taken from the system: how much of it libmosquitto holds at the moment is of no matter.
+    const struct mallinfo2 heap = mallinfo2();
+    const std::size_t used = heap.arena + heap.hblkhd;
     const auto free = static_cast<std::uint32_t>(kHeapBudgetBytes - std::min(used, kHeapBudgetBytes));
     low_water_bytes_ = std::min(low_water_bytes_, free);
     return free;
