@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -36,10 +37,8 @@ log = structlog.get_logger(__name__)
 
 
 class ReplayedWearable:
-    """`run` ends when all phases are replayed and acknowledged. It may be run again after it was killed anywhere:
-
-    a program that starts anew goes on from its clock, as a wearable after a power cut; what it had not sealed is lost.
-    """
+    """`run` ends when all phases are replayed and acknowledged. After it was killed, it may be run again: the wearable
+    goes on as after a power cut, and what it had not sealed by then is lost."""
 
     def __init__(self, config: Wearable, dataset: DataSet, program: Path, split: Split | None = None) -> None:
         """Raises ConfigError: no such package or subject."""
@@ -48,6 +47,7 @@ class ReplayedWearable:
         self._phases = file.replay.phases
         split = split or Split(gap_samples=self._task.window.samples)
         self._plan = schedule(self._task, dataset, file.replay.subject, self._phases, file.replay.start_ms, split)
+        self._place = Place.read(config.state)
         self._runner = NativeRunner(program, config.state)
         self._console = Console("", log=config.state / SERIAL_LOG)
 
@@ -69,26 +69,15 @@ class ReplayedWearable:
             await asyncio.shield(asyncio.to_thread(self._runner.stop))
 
     async def _enrol(self) -> None:
-        """What a factory and a nurse do, once: who it is, its broker, its clock, its first model."""
-        config, file, console = self._config, self._config.file, self._console
-        await console.provision(
-            pb.Provision(
-                device=file.device,
-                federation=file.federation,
-                broker_url=file.mqtt,
-                chain_id=config.chain_id,
-                link_secret=config.link_secret,
-                release_public_key=config.release_public_key,
-                ring_packets=file.ring_packets,
-                features_per_packet=file.features_per_packet,
-                windows_per_packet=file.windows_per_packet,
-                ack_timeout_ms=round(file.ack_timeout_s * 1000),
-                **_certificates(config),
-            )
-        )
+        """What a factory and a nurse do, once: who it is, its broker, its first model. Its clock is set at each start:
+        it has no battery."""
+        console = self._console
+        await console.control_link(False)  # its first State is to name its model and its time
+        await console.provision(_provision(self._config))
         if (await console.hello()).model_version == 0:
-            await console.set_clock(file.replay.start_ms)
             await self._first_model()
+        await console.set_clock(self._place.clock_ms or self._config.file.replay.start_ms)
+        await console.control_link(True)
 
     async def _first_model(self) -> None:
         """By the console, which a factory has: unsigned, as the package holds it."""
@@ -103,51 +92,49 @@ class ReplayedWearable:
             raise RigError(f"{self._config.file.device}: its first model is refused: {why}")
 
     async def _replay(self) -> None:
-        name, folder = self._config.file.device, self._config.state
-        place = Place.read(folder)
+        name, folder, place = self._config.file.device, self._config.state, self._place
         for number in range(place.phase, len(self._phases)):
-            phase = self._phases[number]
+            phase, pieces = self._phases[number], self._plan[number]
             log.info("phase_waits", device=name, phase=number, after_version=phase.after_version)
             await self._until(lambda said, phase=phase: _may_start(phase, said))  # type: ignore[misc]
-            log.info("phase_starts", device=name, phase=number, pieces=len(self._plan[number]))
-            first = place.piece if number == place.phase else 0
-            for index in range(first, len(self._plan[number])):
-                await self._play(self._plan[number][index])
-                Place(number, index + 1).keep(folder)
+            log.info("phase_starts", device=name, phase=number, pieces=len(pieces))
+            for index in range(self._place.piece, len(pieces)):
+                await self._play(pieces[index])
+                self._keep(piece=index + 1, sample=0)
             status = await self._until(lambda said: said.ring_packets == 0)
-            Place(number + 1, 0).keep(folder)
+            self._keep(phase=number + 1, piece=0)
             said = progress(name, number + 1, len(self._phases), status, await self._console.statistics())
             report.write(folder / report.PROGRESS, said)
             log.info("phase_done", **said)
 
+    def _keep(self, **changes: int) -> None:
+        self._place = replace(self._place, **changes)
+        self._place.keep(self._config.state)
+
     async def _play(self, piece: Piece) -> None:
-        """Inject it, from where the wearable's clock stands when it had begun it before, and say its labels."""
-        file, console = self._config.file, self._console
-        rate_hz = self._task.rate_hz
-        status = await console.status()
-        done = max(0, min(len(piece.samples), round((status.clock_ms - piece.t0_ms) * rate_hz / 1000.0)))
+        """Inject it and say its labels. What was injected before a restart is not injected again, but as a new piece
+        from there on: the place is kept before a frame goes out, so no window is ever made twice."""
+        speed, rate_hz = self._config.file.speed, self._task.rate_hz
+        done = self._place.sample
         t0_ms, samples = piece.t0_ms + round(done * 1000.0 / rate_hz), piece.samples[done:]
         began_s = time.monotonic()
         for message in piece_frames(samples, t0_ms):
-            if file.speed:
-                due_s = message.first_sample / rate_hz / file.speed
-                await asyncio.sleep(max(0.0, began_s + due_s - time.monotonic()))
-            reply = await console.inject(message)
-            if not file.speed and self._full(reply):
-                await self._until(lambda said: not self._full(said))
+            end = message.first_sample + len(message.values) // message.channels
+            if speed:
+                await asyncio.sleep(max(0.0, began_s + end / rate_hz / speed - time.monotonic()))
+            self._keep(sample=done + end, clock_ms=t0_ms + round(end * 1000.0 / rate_hz))
+            reply = await self._console.inject(message)
+            if not speed and _full(reply):
+                await self._until(lambda said: not _full(said))
         for first in range(0, len(piece.labels), LABELS_PER_FRAME):
             await self._say(piece.labels[first : first + LABELS_PER_FRAME])
 
     async def _say(self, labels: tuple[Label, ...]) -> None:
         await self._console.say_labels(encode_labels(labels))
 
-    def _full(self, said: pb.InjectReply | pb.Status) -> bool:
-        """Faster than real time the person waits for the ring; in real time nobody waits, and the oldest drop."""
-        return said.ring_packets > said.ring_capacity_packets // 2
-
     async def _until(self, holds: Callable[[pb.Status], bool]) -> pb.Status:
         """Poll until it is so; for ever, while the wearable answers."""
-        while not holds(status := await self._console.status()):
+        while not holds(status := await self._console.status()):  # noqa: ASYNC110  nobody else knows
             await asyncio.sleep(POLL_S)
         return status
 
@@ -157,11 +144,28 @@ def _may_start(phase: Phase, said: pb.Status) -> bool:
     return said.model_version >= phase.after_version and (calibrating or not phase.wait_for_calibration)
 
 
-def _certificates(config: Wearable) -> dict[str, bytes]:
-    """The PEM files that the broker's URL names."""
-    named = {
-        "broker_ca_pem": config.broker.ca,
-        "client_certificate_pem": config.broker.cert,
-        "client_key_pem": config.broker.key,
-    }
-    return {field: Path(path).read_bytes() for field, path in named.items() if path}
+def _full(said: pb.InjectReply | pb.Status) -> bool:
+    """Faster than real time the person waits for the ring; in real time nobody waits, and the oldest drop."""
+    return said.ring_packets > said.ring_capacity_packets // 2
+
+
+def _provision(config: Wearable) -> pb.Provision:
+    file, broker = config.file, config.broker
+    message = pb.Provision(
+        device=file.device,
+        federation=file.federation,
+        broker_url=file.mqtt.split("?")[0],  # its files go as PEM
+        chain_id=config.chain_id,
+        link_secret=config.link_secret,
+        release_public_key=config.release_public_key,
+        ring_packets=file.ring_packets,
+        features_per_packet=file.features_per_packet,
+        windows_per_packet=file.windows_per_packet,
+        ack_timeout_ms=round(file.ack_timeout_s * 1000),
+    )
+    if broker.ca:
+        message.broker_ca_pem = Path(broker.ca).read_bytes()
+    if broker.cert:
+        message.client_certificate_pem = Path(broker.cert).read_bytes()
+        message.client_key_pem = Path(broker.key).read_bytes()
+    return message
