@@ -6,7 +6,8 @@ HilError
 ├── FlashError       ours: what a wearable keeps on disk is damaged or of another device
 ├── PortError        ours: a serial port does not open, is another program's, or is gone
 ├── Silent           theirs: a device does not answer on its console
-└── CommandFailed    theirs: a device refused a command (`code` says why)
+├── CommandFailed    theirs: a device refused a command (`code` says why)
+└── RigError         the rig's: a program, emulator or power switch does not do what its entry says
 """
 
 from __future__ import annotations
@@ -43,4 +44,8 @@ class CommandFailed(HilError):
         self.reason = reason
 
 
-__all__ = ["CommandFailed", "ConfigError", "FlashError", "HilError", "MissingEngine", "PortError", "Silent"]
+class RigError(HilError):
+    """A wearable of a rig cannot be started, stopped or awaited; the message says which, and what it said."""
+
+
+__all__ = ["CommandFailed", "ConfigError", "FlashError", "HilError", "MissingEngine", "PortError", "RigError", "Silent"]
