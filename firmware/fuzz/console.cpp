@@ -149,6 +149,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(port.frames <= 1, "more than one answer");
   }
 
+  const std::uint8_t end[] = {0};  // a frame may have lacked only this
+  console.feed(end);
   const std::size_t before = port.frames;
   const std::uint8_t hello[] = {0x08, 1, 0x10, 9, 0x1A, 0};
   feed_frame(console, hello);

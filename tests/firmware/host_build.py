@@ -35,23 +35,9 @@ def build(folder: Path, program: Path, libraries: list[str], protos: list[str]) 
         _run(["gcc", *_FLAGS, "-c", str(folder / f"{proto}.pb.c"), "-o", str(objects[-1])], folder)
     sources = [path for library in libraries for path in sorted((FIRMWARE / "lib" / library).glob("*.cpp"))]
     executable = folder / program.stem
+    flags = ["-std=c++17", "-fno-exceptions", "-fno-rtti", *_FLAGS, f"-I{FIRMWARE / 'lib'}", f"-I{folder}"]
     inputs = [str(path) for path in (program, *sources, *objects)]
-    includes = [f"-I{FIRMWARE / 'lib'}", f"-I{folder}"]
-    _run(
-        [
-            "g++",
-            "-std=c++17",
-            "-fno-exceptions",
-            "-fno-rtti",
-            *_FLAGS,
-            *includes,
-            *inputs,
-            "-lprotobuf-nanopb",
-            "-o",
-            str(executable),
-        ],
-        folder,
-    )
+    _run(["g++", *flags, *inputs, "-lprotobuf-nanopb", "-o", str(executable)], folder)
     return executable
 
 

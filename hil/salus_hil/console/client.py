@@ -165,18 +165,22 @@ class Console:
 
     async def request(self, body: Message, timeout_s: float = TIMEOUT_S, tries: int = TRIES) -> pb.Frame:
         """Send a request, the same again after each timeout; the answer, whatever it is but a Failure."""
-        async with self._turn:
-            self._request_id += 1
-            frame = frame_of(body, self._request_id)
-            waiting = self._waiting[frame.request_id] = asyncio.get_running_loop().create_future()
-            try:
-                answer = await self._answer(frame, waiting, timeout_s, tries)
-            finally:
-                del self._waiting[frame.request_id]
-                waiting.cancel()
+        answer = await self.exchange(frame_of(body, 0), timeout_s, tries)
         if answer.WhichOneof("body") == "failure":
             raise CommandFailed(answer.failure.code, f"{_name(body)}: {answer.failure.detail}")
         return answer
+
+    async def exchange(self, frame: pb.Frame, timeout_s: float = TIMEOUT_S, tries: int = TRIES) -> pb.Frame:
+        """Send a frame, as it is but for its request id; the answer, be it a Failure."""
+        async with self._turn:
+            self._request_id += 1
+            frame.request_id = self._request_id
+            waiting = self._waiting[frame.request_id] = asyncio.get_running_loop().create_future()
+            try:
+                return await self._answer(frame, waiting, timeout_s, tries)
+            finally:
+                del self._waiting[frame.request_id]
+                waiting.cancel()
 
     async def send(self, body: Message) -> None:
         """Say something that wants no answer."""
