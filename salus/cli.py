@@ -18,6 +18,7 @@ from salus_chain.commands.benching import bench as bench_chain
 from salus_chain.errors import ChainError, ConfigError
 from salus_coordinator.errors import CoordinatorError
 from salus_edge.errors import EdgeError
+from salus_hil.console.command import bench as bench_console
 from salus_hil.errors import HilError
 
 app = typer.Typer(
@@ -53,6 +54,7 @@ app.add_typer(salus_chain.cli.app, name="chain")
 app.add_typer(salus_hil.cli.app, name="wearable")
 app.add_typer(salus_coordinator.cli.data_app, name="data")
 salus_coordinator.cli.bench_app.command("chain")(bench_chain)
+salus_coordinator.cli.bench_app.command("console")(bench_console)
 app.add_typer(salus_coordinator.cli.bench_app, name="bench")
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from salus.cli import app
 from salus_edge.proto import console_pb2 as pb
 from salus_hil.console import MAX_FRAME_BYTES, Console, encode_frame, frame_of
 from salus_hil.console.throughput import measure
@@ -132,6 +135,15 @@ async def test_throughput_is_of_checked_bytes(console: Console) -> None:
     assert figures.exchanges > 10
     assert figures.bytes_per_s > 100_000  # each way; a UART of 115,200 baud carries 11,520
     assert 0 < figures.p50_ms <= figures.p99_ms
+
+
+def test_the_bench_measures_a_port(port: str, tmp_path: Path) -> None:
+    file = tmp_path / "console.json"
+    shown = CliRunner().invoke(app, ["bench", "console", port, "--seconds", "0.02", "--json", str(file)])
+    assert shown.exit_code == 0, shown.output
+    figures = json.loads(file.read_text())
+    assert [each["payload_bytes"] for each in figures] == [64, 1024, 4096, MAX_FRAME_BYTES - 16]
+    assert all(each["bytes_per_s"] > 0 and each["exchanges"] >= 2 for each in figures)
 
 
 async def test_a_host_that_stops_reading_does_not_stop_the_device(port: str) -> None:

@@ -6,9 +6,12 @@ import secrets
 import statistics
 import time
 from dataclasses import dataclass
+from typing import Final
 
 from salus_hil.console.client import Console
 from salus_hil.errors import CommandFailed
+
+ENVELOPE_BYTES: Final = 16  # version, request id, tags and lengths around an Echo's bytes: at most so many
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,12 @@ class Throughput:
     bytes_per_s: float
     p50_ms: float
     p99_ms: float
+
+
+def lengths(max_frame_bytes: int) -> list[int]:
+    """Payloads worth measuring on a device that takes frames of `max_frame_bytes`."""
+    longest = max_frame_bytes - ENVELOPE_BYTES
+    return [*(length for length in (64, 1024, 4096) if length < longest), longest]
 
 
 async def measure(console: Console, payload_bytes: int = 4096, seconds: float = 5.0) -> Throughput:

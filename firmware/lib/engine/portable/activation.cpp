@@ -32,12 +32,6 @@ void run_clip(const Operation& operation, const Memory& memory) {
   for (std::uint32_t i = 0; i < self.count; ++i) output[i] = within(input[i], self.range);
 }
 
-// RELU rescales with the quotient in float, QUANTIZE in double: so TFLM does.
-double quotient(Operator operation, const Tensor& input, const Tensor& output) {
-  if (operation == Operator::kRelu) return static_cast<double>(input.scale / output.scale);
-  return static_cast<double>(input.scale) / static_cast<double>(output.scale);
-}
-
 }  // namespace
 
 EngineStatus build_activation(Loader& loader, const Node& node) {
@@ -54,9 +48,11 @@ EngineStatus build_activation(Loader& loader, const Node& node) {
   } else if (node.operation == Operator::kRelu) {
     SALUS_RETURN_UNLESS_OK(loader.range(static_cast<std::int8_t>(Activation::kRelu), output, range));
   }
-  const double real = quotient(node.operation, input, output);
-  if (!std::isfinite(real)) return EngineStatus::kUnsupported;
-  const Multiplier scale = quantise(real);
+  // RELU rescales with the quotient in float, QUANTIZE exactly: so TFLM does.
+  const bool in_float = node.operation == Operator::kRelu;
+  const float quotient = input.scale / output.scale;
+  if (!std::isfinite(quotient)) return EngineStatus::kUnsupported;
+  const Multiplier scale = in_float ? quantise(quotient, 1.0F, 1.0F) : quantise(input.scale, 1.0F, output.scale);
   if (scale.shift > 22) return EngineStatus::kUnsupported;  // the shifted value would not fit
 
   auto* made = loader.append<Rescale>(clips ? run_clip : run_rescale, input, output);

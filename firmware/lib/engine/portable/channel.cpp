@@ -1,7 +1,5 @@
 #include "engine/portable/channel.h"
 
-#include <cstdlib>
-
 namespace salus::portable {
 
 namespace {
@@ -13,14 +11,12 @@ EngineStatus read_channel(Loader& loader, const Weighted& node, std::uint32_t at
                           Product product, const Tensor* bias, Channel& into) {
   const std::uint32_t scale_at = node.weights.scales.count == 1 ? 0 : at;
   const auto weight_scale = loader.buffer().item<float>(node.weights.scales, scale_at);
-  double scales = static_cast<double>(node.input.scale) * static_cast<double>(weight_scale);
-  if (product == Product::kFloatIfSingle && node.weights.scales.count == 1) {
-    scales = static_cast<double>(node.input.scale * weight_scale);
-  }
-  const Multiplier multiplier = quantise(scales / static_cast<double>(node.output.scale));
+  const bool in_float = product == Product::kFloatIfSingle && node.weights.scales.count == 1;
+  const float scale = in_float ? node.input.scale * weight_scale : node.input.scale;
+  const Multiplier multiplier = quantise(scale, in_float ? 1.0F : weight_scale, node.output.scale);
   if (multiplier.shift > 30) return EngineStatus::kUnsupported;
   const std::int64_t start = bias == nullptr ? 0 : loader.number(*bias, at);
-  const bool safe = std::llabs(start) + products * kLargestProduct < kSafeSum;
+  const bool safe = (start < 0 ? -start : start) + products * kLargestProduct < kSafeSum;
   into.value = multiplier.value;
   into.shift = safe && multiplier.shift < 0 ? -multiplier.shift - 1 : multiplier.shift - Channel::kAnyShift;
   return EngineStatus::kOk;
@@ -54,11 +50,14 @@ EngineStatus read_channels(Loader& loader, const Node& node, unsigned dimension,
   auto* channels = loader.table<Channel>(count);
   if (channels == nullptr) return EngineStatus::kArenaTooSmall;
   for (std::uint32_t i = 0; i < count; ++i) {
-    SALUS_RETURN_UNLESS_OK(
-        read_channel(loader, into, i, products, product, biased ? &bias : nullptr, channels[i]));
+    SALUS_RETURN_UNLESS_OK(read_channel(loader, into, i, products, product, biased ? &bias : nullptr, channels[i]));
   }
   into.channels = channels;
   return EngineStatus::kOk;
+}
+
+std::int32_t rescale_any(std::int32_t sum, const Channel& by) {
+  return scale(sum, Multiplier{by.value, by.shift + Channel::kAnyShift});
 }
 
 void narrow(std::int8_t* values, std::uint32_t count, Range range) {

@@ -18,23 +18,25 @@ struct Channel {
   std::int32_t shift;
 };
 
+[[nodiscard]] std::int32_t rescale_any(std::int32_t sum, const Channel& by);
+
+// A sum to an int8 value of the output's zero point; its range is still the whole of int8.
 // What rounding away from zero needs two cases for is one here: a negative number is first lowered by one.
-inline std::int32_t rescale(std::int32_t sum, const Channel& by) {
-  if (by.shift < 0) return scale(sum, Multiplier{by.value, by.shift + Channel::kAnyShift});
+inline std::int32_t rescale(std::int32_t sum, const Channel& by, std::int32_t zero_point) {
 #if SALUS_DSP
+  if (by.shift < 0) return saturate_byte(add_wrapping(rescale_any(sum, by), zero_point));
   const std::int32_t high = multiply_rounding(sum * 2, by.value);
+  return saturate_byte(zero_point + ((((high + (high >> 31)) >> by.shift) + 1) >> 1));
 #else
+  if (by.shift < 0) return clamp(add_wrapping(rescale_any(sum, by), zero_point), -128, 127);
   const auto high = static_cast<std::int32_t>((std::int64_t{sum} * by.value + (std::int64_t{1} << 30)) >> 31);
+  return clamp(zero_point + ((((high + (high >> 31)) >> by.shift) + 1) >> 1), -128, 127);
 #endif
-  return (((high + (high >> 31)) >> by.shift) + 1) >> 1;
 }
 
-inline std::int8_t saturate(std::int32_t x) {
-#if SALUS_DSP
-  return static_cast<std::int8_t>(saturate_byte(x));
-#else
-  return saturate_int8(x);
-#endif
+// The bias of the channel that `bias` has come to, 0 without one; any alignment.
+inline std::int32_t load_bias(const std::int8_t* bias) {
+  return bias == nullptr ? 0 : static_cast<std::int32_t>(load_word(bias));
 }
 
 // Weights, bias and output of a node that multiplies: CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED.
@@ -42,13 +44,13 @@ struct Weighted {
   Tensor input;
   Tensor weights;
   Tensor output;
-  Operand bias;                  // kNone without one
+  Operand bias;  // kNone without one
   const Channel* channels = nullptr;
   Range range;
 };
 
 // How the scales of a node combine. TFLM multiplies those of a dense layer without per-channel weights in float.
-enum class Product : std::uint8_t { kDouble, kFloatIfSingle };
+enum class Product : std::uint8_t { kExact, kFloatIfSingle };
 
 // Read the three tensors of `node`; its weights are int8 constants.
 [[nodiscard]] EngineStatus read_weighted(Loader& loader, const Node& node, Weighted& into);

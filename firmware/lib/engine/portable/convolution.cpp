@@ -36,8 +36,8 @@ void gather(const Convolution& self, const std::int8_t* image, std::uint32_t row
   const Taps across = taps(columns, column);
   std::memset(patch, self.input_zero_point, self.patch);
   for (std::int32_t y = down.first; y < down.end; ++y) {
-    const std::int8_t* line = image + std::size_t{self.depth} * columns.input *
-                                          static_cast<std::uint32_t>(down.origin + y * rows.dilation);
+    const std::int8_t* line =
+        image + std::size_t{self.depth} * columns.input * static_cast<std::uint32_t>(down.origin + y * rows.dilation);
     const std::int32_t step = columns.dilation == 1 ? across.end - across.first : 1;  // taps that lie side by side
     for (std::int32_t x = across.first; x < across.end; x += step) {
       std::memcpy(patch + std::size_t{self.depth} * static_cast<std::uint32_t>(y * columns.kernel + x),
@@ -51,9 +51,8 @@ void run(const Operation& operation, const Memory& memory) {
   const auto& self = static_cast<const Convolution&>(operation);
   const Axis& rows = self.window.rows;
   const Axis& columns = self.window.columns;
-  const std::uint32_t column_values = column_length(self.patch);
   auto* const scratch = reinterpret_cast<std::int16_t*>(memory.write(self.scratch));
-  auto* const gathered = reinterpret_cast<std::int8_t*>(scratch + 2 * column_values);
+  auto* const gathered = memory.write(self.scratch) + columns_bytes(self.patch, 2);
   const Rows weights{memory.read(self.second),
                      self.bias.space() == Operand::Space::kNone ? nullptr : memory.read(self.bias),
                      self.channels,
@@ -62,6 +61,7 @@ void run(const Operation& operation, const Memory& memory) {
                      self.output_zero_point};
   const std::int8_t* image = memory.read(self.first);
   std::int8_t* output = memory.write(self.output);
+  std::uint32_t left = std::uint32_t{self.batches} * rows.output * columns.output;
   unsigned waiting = 0;
   for (std::uint32_t batch = 0; batch < self.batches; ++batch) {
     for (std::uint32_t row = 0; row < rows.output; ++row) {
@@ -74,16 +74,17 @@ void run(const Operation& operation, const Memory& memory) {
         } else {
           gather(self, image, row, column, gathered);
         }
-        fill_column(values, self.patch, -self.input_zero_point, scratch + waiting * column_values);
-        if (++waiting < 2) continue;
-        multiply(scratch, 2, weights, output);
-        output += std::size_t{2} * self.filters;
+        const unsigned together = (left > 1 || waiting != 0) && self.filters > 1 ? 2 : 1;
+        --left;
+        fill_column(values, self.patch, -self.input_zero_point, waiting, together, scratch);
+        if (++waiting < together) continue;
+        multiply(scratch, together, weights, output);
+        output += std::size_t{together} * self.filters;
         waiting = 0;
       }
     }
     image += std::size_t{self.depth} * rows.input * columns.input;
   }
-  if (waiting == 1) multiply(scratch, 1, weights, output);
   const std::uint32_t positions = std::uint32_t{self.batches} * rows.output * columns.output;
   narrow(memory.write(self.output), positions * self.filters, self.range);
 }
@@ -107,7 +108,7 @@ EngineStatus build_convolution(Loader& loader, const Node& node) {
   if (parts.output.dims[3] != weights.dims[0]) return EngineStatus::kMalformed;
   if (parts.input.dims[3] != weights.dims[3]) return EngineStatus::kUnsupported;  // groups
   const std::uint32_t patch = weights.elements / weights.dims[0];
-  SALUS_RETURN_UNLESS_OK(read_channels(loader, node, 0, patch, Product::kDouble, parts));
+  SALUS_RETURN_UNLESS_OK(read_channels(loader, node, 0, patch, Product::kExact, parts));
   SALUS_RETURN_UNLESS_OK(
       loader.range(loader.option<std::int8_t>(node, field::kActivation, 0), parts.output, parts.range));
 
@@ -126,7 +127,7 @@ EngineStatus build_convolution(Loader& loader, const Node& node) {
   made->range = parts.range;
   made->whole = window.columns.dilation == 1 && window.rows.kernel == 1;
   const bool gathers = !made->whole || static_cast<Padding>(options.padding) == Padding::kSame;
-  made->scratch = loader.scratch(std::size_t{4} * column_length(patch) + (gathers ? patch : 0));
+  made->scratch = loader.scratch(columns_bytes(patch, 2) + (gathers ? patch : 0));
   return EngineStatus::kOk;
 }
 

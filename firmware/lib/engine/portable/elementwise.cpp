@@ -78,21 +78,16 @@ bool find_steps(const Tensor& input, const Tensor& output, std::uint32_t (&steps
   return true;
 }
 
-EngineStatus set_scales(Operator operation, const Tensor& a, const Tensor& b, const Tensor& output,
-                        Elementwise& into) {
-  const auto first = static_cast<double>(a.scale);
-  const auto second = static_cast<double>(b.scale);
-  const auto third = static_cast<double>(output.scale);
+EngineStatus set_scales(Operator operation, const Tensor& a, const Tensor& b, const Tensor& output, Elementwise& into) {
   if (operation == Operator::kMul) {
-    into.output_scale = quantise(first * second / third);
+    into.output_scale = quantise(a.scale, b.scale, output.scale);
     return into.output_scale.shift <= 30 ? EngineStatus::kOk : EngineStatus::kUnsupported;
   }
-  const double twice_larger = 2.0 * (first > second ? first : second);
-  const double real = twice_larger / ((1 << kHeadroom) * third);
-  if (real >= 1.0) return EngineStatus::kUnsupported;  // as in TFLM
-  into.first_scale = quantise(first / twice_larger);
-  into.second_scale = quantise(second / twice_larger);
-  into.output_scale = quantise(real);
+  const float larger = a.scale > b.scale ? a.scale : b.scale;
+  into.first_scale = quantise(a.scale, 1.0F, larger, -1);
+  into.second_scale = quantise(b.scale, 1.0F, larger, -1);
+  into.output_scale = quantise(larger, 1.0F, output.scale, 1 - kHeadroom);
+  // TFLM takes only an output that is no finer than the shifted sum.
   return into.output_scale.shift <= 0 ? EngineStatus::kOk : EngineStatus::kUnsupported;
 }
 

@@ -1,6 +1,6 @@
 #include "engine/portable/fixed_point.h"
 
-#include <cmath>
+#include <cstring>
 
 namespace salus::portable {
 
@@ -13,6 +13,16 @@ std::int32_t shift_left_saturating(std::int32_t x, int exponent) {
   if (wide > std::numeric_limits<std::int32_t>::max()) return std::numeric_limits<std::int32_t>::max();
   if (wide < std::numeric_limits<std::int32_t>::min()) return std::numeric_limits<std::int32_t>::min();
   return static_cast<std::int32_t>(wide);
+}
+
+// A float that is not negative, as an integer times 2^exponent.
+std::uint32_t mantissa(float real, int& exponent) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &real, sizeof(bits));
+  const std::uint32_t fraction = bits & 0x7FFFFF;
+  const auto biased = static_cast<int>(bits >> 23 & 0xFF);
+  exponent = (biased == 0 ? 1 : biased) - 150;
+  return biased == 0 ? fraction : fraction | 0x800000;
 }
 
 // exp(x) for x in [-1/4, 0): the Taylor series to the fourth power around -1/8.
@@ -31,18 +41,51 @@ std::int32_t exp_of_small(std::int32_t x) {
 
 }  // namespace
 
-Multiplier quantise(double real) {
-  Multiplier result;
-  if (real == 0.0) return result;
-  int exponent = 0;
-  auto value = static_cast<std::int64_t>(std::round(std::frexp(real, &exponent) * 2147483648.0));
-  if (value == (std::int64_t{1} << 31)) {
-    value /= 2;
-    ++exponent;
+std::uint64_t divide(std::uint64_t numerator, std::uint32_t denominator) {
+  std::uint64_t quotient = 0;
+  std::uint64_t rest = 0;
+  for (int bit = 63; bit >= 0; --bit) {
+    rest = rest << 1 | (numerator >> bit & 1);
+    quotient <<= 1;
+    if (rest < denominator) continue;
+    rest -= denominator;
+    quotient |= 1;
   }
-  if (exponent < -31) return result;
+  return quotient;
+}
+
+Multiplier quantise(float a, float b, float c, int exponent) {
+  Multiplier result;
+  int exponents[3];
+  const std::uint64_t numerator = std::uint64_t{mantissa(a, exponents[0])} * mantissa(b, exponents[1]);
+  const std::uint32_t denominator = mantissa(c, exponents[2]);
+  if (numerator == 0) return result;
+
+  // 54 bits of the quotient, from the numerator's highest bit on.
+  constexpr int kBits = 54;
+  std::uint64_t quotient = 0;
+  std::uint64_t rest = 0;
+  int bit = 64;
+  while (quotient >> (kBits - 1) == 0) {
+    --bit;
+    rest = rest << 1 | (bit >= 0 ? numerator >> bit & 1 : 0);
+    quotient <<= 1;
+    if (rest < denominator) continue;
+    rest -= denominator;
+    quotient |= 1;
+  }
+  const bool beyond = rest != 0 || (bit > 0 && numerator << (64 - bit) != 0);
+  // To 53 bits, halves to even; then to 31, halves up.
+  if ((quotient & 1) != 0 && (beyond || (quotient & 2) != 0)) quotient += 2;
+  std::uint64_t value = ((quotient >> 1) + (1U << 21)) >> 22;
+  int shift = exponents[0] + exponents[1] - exponents[2] + exponent + kBits + bit;
+  if (value >> 31 != 0) {
+    value >>= 1;
+    ++shift;
+  }
+  if (shift < -31) return result;
   result.value = static_cast<std::int32_t>(value);
-  result.shift = exponent;
+  result.shift = shift;
   return result;
 }
 

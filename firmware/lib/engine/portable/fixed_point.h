@@ -13,8 +13,12 @@ struct Multiplier {
   std::int32_t shift = 0;
 };
 
-// The nearest multiplier; numbers below 2^-32 become 0.
-[[nodiscard]] Multiplier quantise(double real);
+// The multiplier nearest to a · b · 2^exponent / c, where none is negative and c is not 0; below 2^-32 it is 0. The
+// quotient is rounded to a double's 53 bits first, as TFLM's is: in integers, since a Cortex-M4 has no doubles.
+[[nodiscard]] Multiplier quantise(float a, float b, float c, int exponent = 0);
+
+// numerator / denominator, rounded down. A loop of few bytes, for where nobody waits.
+[[nodiscard]] std::uint64_t divide(std::uint64_t numerator, std::uint32_t denominator);
 
 // a · b · 2^-31, halves rounded up; saturates where both are the smallest number.
 inline std::int32_t multiply_high(std::int32_t a, std::int32_t b) {

@@ -32,7 +32,7 @@ void run(const Operation& operation, const Memory& memory) {
   const std::int8_t* input = memory.read(self.first);
   std::int8_t* output = memory.write(self.output);
   for (std::uint32_t i = 0; i < self.batches; ++i) {
-    fill_column(input, self.length, -self.input_zero_point, column);
+    fill_column(input, self.length, -self.input_zero_point, 0, 1, column);
     multiply(column, 1, weights, output);
     input += self.length;
     output += self.units;
@@ -67,7 +67,7 @@ EngineStatus build_fully_connected(Loader& loader, const Node& node) {
   made->input_zero_point = static_cast<std::int8_t>(parts.input.zero_point);
   made->output_zero_point = static_cast<std::int8_t>(parts.output.zero_point);
   made->range = parts.range;
-  made->scratch = loader.scratch(std::size_t{2} * column_length(length));
+  made->scratch = loader.scratch(columns_bytes(length, 1));
   return EngineStatus::kOk;
 }
 

@@ -1,7 +1,6 @@
 #include "engine/portable/loader.h"
 
 #include <cmath>
-#include <limits>
 
 namespace salus::portable {
 
@@ -9,48 +8,43 @@ namespace {
 
 constexpr std::uint32_t kMaxSlots = 512;  // planning looks at every pair; base layers have dozens
 
+struct Known {
+  Operator operation;
+  Build build;
+};
+
+constexpr Known kKnown[] = {{Operator::kAdd, build_elementwise},
+                            {Operator::kAveragePool, build_pooling},
+                            {Operator::kConcatenation, build_concatenation},
+                            {Operator::kConvolution, build_convolution},
+                            {Operator::kDepthwiseConvolution, build_depthwise},
+                            {Operator::kExpandDims, build_reshape},
+                            {Operator::kFullyConnected, build_fully_connected},
+                            {Operator::kLogistic, build_logistic},
+                            {Operator::kMaxPool, build_pooling},
+                            {Operator::kMean, build_mean},
+                            {Operator::kMul, build_elementwise},
+                            {Operator::kPad, build_pad},
+                            {Operator::kQuantize, build_activation},
+                            {Operator::kRelu, build_activation},
+                            {Operator::kRelu6, build_activation},
+                            {Operator::kReshape, build_reshape},
+                            {Operator::kSoftmax, build_softmax}};
+
 Build builder_of(Operator operation) {
-  switch (operation) {
-    case Operator::kRelu:
-    case Operator::kRelu6:
-    case Operator::kQuantize:
-      return build_activation;
-    case Operator::kConcatenation:
-      return build_concatenation;
-    case Operator::kConvolution:
-      return build_convolution;
-    case Operator::kDepthwiseConvolution:
-      return build_depthwise;
-    case Operator::kAdd:
-    case Operator::kMul:
-      return build_elementwise;
-    case Operator::kFullyConnected:
-      return build_fully_connected;
-    case Operator::kLogistic:
-      return build_logistic;
-    case Operator::kMean:
-      return build_mean;
-    case Operator::kPad:
-      return build_pad;
-    case Operator::kAveragePool:
-    case Operator::kMaxPool:
-      return build_pooling;
-    case Operator::kReshape:
-    case Operator::kExpandDims:
-      return build_reshape;
-    case Operator::kSoftmax:
-      return build_softmax;
+  for (const Known& known : kKnown) {
+    if (known.operation == operation) return known.build;
   }
   return nullptr;
 }
 
-// In float as TFLM computes it; false where it does not fit.
-bool quantise_bound(float real, const Tensor& output, std::int32_t& into) {
+// The nearest step of the output's scale, in float as TFLM computes it, within int8.
+std::int32_t quantise_bound(float real, const Tensor& output) {
   const float steps = std::round(real / output.scale);
-  if (!(std::fabs(steps) < 2147483648.0F)) return false;
-  const std::int64_t value = std::int64_t{output.zero_point} + static_cast<std::int64_t>(steps);
-  into = static_cast<std::int32_t>(value < -128 ? -128 : value > 127 ? 127 : value);
-  return true;
+  const float near = steps < -256.0F  ? -256.0F
+                     : steps > 256.0F ? 256.0F
+                                      : steps;  // further away is outside of int8 too
+  return clamp(output.zero_point + static_cast<std::int32_t>(near), -128, 127);
 }
 
 }  // namespace
@@ -179,25 +173,26 @@ EngineStatus Loader::numbers(const Node& node, std::uint32_t position, Tensor& i
 EngineStatus Loader::range(std::int8_t activation, const Tensor& output, Range& into) {
   std::int32_t low = -128;
   std::int32_t high = 127;
-  bool fits = true;
   switch (static_cast<Activation>(activation)) {
     case Activation::kNone:
       break;
     case Activation::kRelu:
-      fits = quantise_bound(0.0F, output, low);
+      low = quantise_bound(0.0F, output);
       break;
     case Activation::kReluN1To1:
-      fits = quantise_bound(-1.0F, output, low) && quantise_bound(1.0F, output, high);
+      low = quantise_bound(-1.0F, output);
+      high = quantise_bound(1.0F, output);
       break;
     case Activation::kRelu6:
-      fits = quantise_bound(0.0F, output, low) && quantise_bound(6.0F, output, high);
+      low = quantise_bound(0.0F, output);
+      high = quantise_bound(6.0F, output);
       break;
     default:
-      fits = false;
+      return EngineStatus::kUnsupported;
   }
   into.low = static_cast<std::int8_t>(low);
   into.high = static_cast<std::int8_t>(high);
-  return fits ? EngineStatus::kOk : EngineStatus::kUnsupported;
+  return EngineStatus::kOk;
 }
 
 Operand Loader::operand(const Tensor& tensor) const { return where_[tensor.index]; }

@@ -22,8 +22,8 @@ class Loader {
 
   // After `load`.
   [[nodiscard]] const Operation* operations() const { return head_; }
-  [[nodiscard]] std::size_t tables_bytes() const { return bottom_; }     // from the arena's start
-  [[nodiscard]] std::size_t tensors_bytes() const { return planned_; }   // behind them
+  [[nodiscard]] std::size_t tables_bytes() const { return bottom_; }    // from the arena's start
+  [[nodiscard]] std::size_t tensors_bytes() const { return planned_; }  // behind them
   [[nodiscard]] Operand output() const { return output_; }
 
   // For builders ------------------------------------------------------------------------------------------------
@@ -82,9 +82,9 @@ class Loader {
 
   Model& model_;
   MutableBytes arena_;
-  std::size_t bottom_ = 0;  // tables grow from here upward
-  std::size_t top_;         // and what only loading needs from here downward
-  Slot* slots_ = nullptr;   // one for each tensor, then one for each node's scratch
+  std::size_t bottom_ = 0;    // tables grow from here upward
+  std::size_t top_;           // and what only loading needs from here downward
+  Slot* slots_ = nullptr;     // one for each tensor, then one for each node's scratch
   Operand* where_ = nullptr;  // of each tensor; kArena means its slot
   std::uint32_t node_ = 0;
   Operation* head_ = nullptr;
@@ -111,8 +111,8 @@ EngineStatus build_softmax(Loader& loader, const Node& node);
 }  // namespace salus::portable
 
 // The way every builder goes on only while all is well.
-#define SALUS_RETURN_UNLESS_OK(expression)                        \
-  do {                                                            \
-    const ::salus::EngineStatus salus_status_ = (expression);     \
+#define SALUS_RETURN_UNLESS_OK(expression)                                 \
+  do {                                                                     \
+    const ::salus::EngineStatus salus_status_ = (expression);              \
     if (salus_status_ != ::salus::EngineStatus::kOk) return salus_status_; \
   } while (false)

@@ -1,6 +1,4 @@
 // LOGISTIC in fixed point.
-#include <cmath>
-
 #include "engine/portable/loader.h"
 
 namespace salus::portable {
@@ -49,7 +47,7 @@ EngineStatus build_logistic(Loader& loader, const Node& node) {
   SALUS_RETURN_UNLESS_OK(loader.output_activation(node, output));
   if (input.elements != output.elements) return EngineStatus::kMalformed;
   if (output.zero_point != -128) return EngineStatus::kUnsupported;
-  const Multiplier scale = quantise(static_cast<double>(input.scale) * (1 << (31 - kIntegerBits)));
+  const Multiplier scale = quantise(input.scale, 1.0F, 1.0F, 31 - kIntegerBits);
   if (scale.shift < 0 || scale.shift > 30) return EngineStatus::kUnsupported;
 
   auto* made = loader.append<Logistic>(run, input, output);

@@ -8,10 +8,10 @@ namespace salus::portable {
 namespace {
 
 struct Mean : Operation {
-  std::uint16_t dims[kMaxRank];         // of the input
+  std::uint16_t dims[kMaxRank];          // of the input
   std::uint32_t output_steps[kMaxRank];  // 0 where summed
-  std::uint32_t count;                  // of outputs
-  std::int32_t zero_points;             // the input's, as often as values are summed
+  std::uint32_t count;                   // of outputs
+  std::int32_t zero_points;              // the input's, as often as values are summed
   Multiplier scale;
   std::int8_t output_zero_point;
 };
@@ -59,7 +59,7 @@ Multiplier divided(Multiplier multiplier, std::uint32_t count) {
   int bits = 0;
   while ((count >> bits) > 1) ++bits;
   if (bits > 31 + multiplier.shift) bits = 31 + multiplier.shift;
-  multiplier.value = static_cast<std::int32_t>((std::int64_t{multiplier.value} << bits) / count);
+  multiplier.value = static_cast<std::int32_t>(divide(static_cast<std::uint64_t>(multiplier.value) << bits, count));
   multiplier.shift -= bits;
   return multiplier;
 }
@@ -75,7 +75,7 @@ EngineStatus build_mean(Loader& loader, const Node& node) {
   SALUS_RETURN_UNLESS_OK(loader.output_activation(node, output));
   unsigned summed = 0;
   if (!read_axes(loader, axes, input.rank, summed)) return EngineStatus::kMalformed;
-  const Multiplier multiplier = quantise(static_cast<double>(input.scale) / static_cast<double>(output.scale));
+  const Multiplier multiplier = quantise(input.scale, 1.0F, output.scale);
   if (multiplier.shift > 30) return EngineStatus::kUnsupported;
 
   auto* made = loader.append<Mean>(run, input, output);

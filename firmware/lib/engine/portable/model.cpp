@@ -57,7 +57,8 @@ EngineStatus Model::tensor(std::int32_t index, Tensor& into) {
   const FlatBuffer::Table table = buffer_.element(tensors_, static_cast<std::uint32_t>(index));
   const auto type = buffer_.scalar<std::int8_t>(table, field::kTensorType, 0);
   if (!buffer_.sound()) return EngineStatus::kMalformed;
-  if (type != static_cast<int>(Type::kInt8) && type != static_cast<int>(Type::kInt32)) return EngineStatus::kUnsupported;
+  if (type != static_cast<int>(Type::kInt8) && type != static_cast<int>(Type::kInt32))
+    return EngineStatus::kUnsupported;
   into.type = static_cast<Type>(type);
   if (buffer_.table(table, field::kTensorSparsity).at != 0) return EngineStatus::kUnsupported;
 
@@ -75,7 +76,8 @@ EngineStatus Model::read_shape(const FlatBuffer::Table& table, Tensor& into) {
   for (std::uint32_t i = 0; i < shape.count; ++i) {
     const auto dim = buffer_.item<std::int32_t>(shape, i);
     if (dim <= 0) return EngineStatus::kMalformed;
-    if (dim > 0xFFFF || static_cast<std::uint32_t>(dim) > kMaxElements / into.elements) return EngineStatus::kUnsupported;
+    if (dim > 0xFFFF || static_cast<std::uint32_t>(dim) > kMaxElements / into.elements)
+      return EngineStatus::kUnsupported;
     into.dims[i] = static_cast<std::uint16_t>(dim);
     into.elements *= static_cast<std::uint32_t>(dim);
   }

@@ -8,10 +8,10 @@ namespace salus::portable {
 namespace {
 
 struct Pad : Operation {
-  std::uint16_t dims[kMaxRank];         // of the input
+  std::uint16_t dims[kMaxRank];  // of the input
   std::uint16_t output_dims[kMaxRank];
   std::uint16_t before[kMaxRank];
-  std::uint32_t count;                  // of outputs
+  std::uint32_t count;  // of outputs
   std::int8_t value;
 };
 

@@ -109,8 +109,8 @@ EngineStatus build_pooling(Loader& loader, const Node& node) {
                               loader.option<std::int32_t>(node, field::kStrideColumns, 0),
                               1,
                               1,
-                              static_cast<std::uint32_t>(loader.option<std::int32_t>(node, field::kKernelRows, 0)),
-                              static_cast<std::uint32_t>(loader.option<std::int32_t>(node, field::kKernelColumns, 0))};
+                              loader.option<std::int32_t>(node, field::kKernelRows, 0),
+                              loader.option<std::int32_t>(node, field::kKernelColumns, 0)};
   Window window;
   SALUS_RETURN_UNLESS_OK(make_window(options, input, output, window));
   if (input.dims[3] != output.dims[3]) return EngineStatus::kMalformed;

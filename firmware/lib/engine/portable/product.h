@@ -1,17 +1,22 @@
 // Columns of numbers times rows of weights: what CONV_2D and FULLY_CONNECTED spend their time in.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "engine/portable/channel.h"
 
 namespace salus::portable {
 
-// The values of a column are int16 with the zero point taken off, padded with zeros to whole groups of four; where
-// there are DSP instructions, each group is in the order 0 2 1 3, which is the one they unpack bytes in.
-constexpr std::uint32_t column_length(std::uint32_t values) { return (values + 3) & ~std::uint32_t{3}; }
+// One column or two at a time. Their values are int16 with the zero point taken off, in an order that is the
+// kernel's own affair.
+constexpr std::size_t columns_bytes(std::uint32_t length, unsigned how_many) {
+  return std::size_t{2} * how_many * ((length + 3) & ~std::uint32_t{3});
+}
 
-void fill_column(const std::int8_t* values, std::uint32_t count, std::int32_t offset, std::int16_t* column);
+// The column `which` of `how_many`.
+void fill_column(const std::int8_t* values, std::uint32_t length, std::int32_t offset, unsigned which,
+                 unsigned how_many, std::int16_t* columns);
 
 struct Rows {
   const std::int8_t* weights;  // channels × length, a row for each channel
@@ -22,7 +27,7 @@ struct Rows {
   std::int32_t zero_point;
 };
 
-// One or two columns (behind each other) by every row; the outputs of each column follow each other.
+// Each column by every row; the outputs of each column follow each other. Two columns take at least two rows.
 void multiply(const std::int16_t* columns, unsigned how_many, const Rows& rows, std::int8_t* output);
 
 }  // namespace salus::portable

@@ -1,4 +1,6 @@
 // SOFTMAX over the last dimension, in fixed point.
+#include <cmath>
+
 #include "engine/portable/loader.h"
 
 namespace salus::portable {
@@ -78,12 +80,11 @@ EngineStatus build_softmax(Loader& loader, const Node& node) {
   }
   if (output.zero_point != -128 || output.scale != 1.0F / 256.0F) return EngineStatus::kUnsupported;
   if (input.last_dim() > kMaxDepth) return EngineStatus::kUnsupported;
-  const auto beta = static_cast<double>(loader.option<float>(node, kBetaField, 0.0F));
-  constexpr double kLargest = 2147483647.0;
-  const double real = beta * static_cast<double>(input.scale) * (1 << (31 - kDifferenceBits));
-  if (!(real > 1.0)) return EngineStatus::kUnsupported;  // as in TFLM
-  const Multiplier scale = quantise(real < kLargest ? real : kLargest);
-  if (scale.shift > 31) return EngineStatus::kUnsupported;
+  const auto beta = loader.option<float>(node, kBetaField, 0.0F);
+  if (!std::isfinite(beta) || beta <= 0.0F) return EngineStatus::kUnsupported;
+  // TFLM caps larger multipliers, and takes none below 1.
+  const Multiplier scale = quantise(beta, input.scale, 1.0F, 31 - kDifferenceBits);
+  if (scale.shift < 1 || scale.shift > 30) return EngineStatus::kUnsupported;
 
   auto* made = loader.append<Softmax>(run, input, output);
   if (made == nullptr) return EngineStatus::kArenaTooSmall;

@@ -6,17 +6,17 @@ namespace salus::portable {
 
 namespace {
 
-constexpr std::int64_t kLargest = 0x7FFF;
+constexpr std::int32_t kLargest = 0x7FFF;
 
-EngineStatus make_axis(Padding padding, std::int64_t input, std::int64_t output, std::int64_t kernel,
-                       std::int64_t stride, std::int64_t dilation, Axis& into) {
+EngineStatus make_axis(Padding padding, std::int32_t input, std::int32_t output, std::int32_t kernel,
+                       std::int32_t stride, std::int32_t dilation, Axis& into) {
   if (stride <= 0 || dilation <= 0 || kernel <= 0) return EngineStatus::kMalformed;
   if (stride > kLargest || dilation > kLargest || kernel > kLargest) return EngineStatus::kUnsupported;
-  const std::int64_t reach = (kernel - 1) * dilation + 1;
+  const std::int32_t reach = (kernel - 1) * dilation + 1;
   if (reach > kLargest) return EngineStatus::kUnsupported;
-  const std::int64_t span = padding == Padding::kSame ? input : input - reach + 1;
+  const std::int32_t span = padding == Padding::kSame ? input : input - reach + 1;
   if (span <= 0 || (span + stride - 1) / stride != output) return EngineStatus::kMalformed;
-  const std::int64_t missing = (output - 1) * stride + reach - input;
+  const std::int32_t missing = (output - 1) * stride + reach - input;
   into.input = static_cast<std::uint16_t>(input);
   into.output = static_cast<std::uint16_t>(output);
   into.kernel = static_cast<std::uint16_t>(kernel);

@@ -42,7 +42,7 @@ struct WindowOptions {
   std::int8_t padding;
   std::int32_t stride_rows, stride_columns;
   std::int32_t dilation_rows, dilation_columns;
-  std::uint32_t kernel_rows, kernel_columns;
+  std::int32_t kernel_rows, kernel_columns;
 };
 
 // kMalformed when the output's shape is not what the input and the options make; both tensors have four dimensions.
