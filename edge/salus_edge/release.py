@@ -147,7 +147,8 @@ def _check_form(manifest: release_pb2.Manifest) -> None:
 
 def _check_fit(manifest: release_pb2.Manifest, task: Task) -> None:
     """Raises Refused `malformed`: a model for other windows or features would stop the wearable, or mislead it."""
-    window, feature = (task.window.samples, FrontEnd.of(task).channels), task.feature
+    front_end, feature = FrontEnd.of(task), task.feature
+    window = (front_end.rows, front_end.channels)
     if tuple(manifest.input.shape) != window:
         raise Refused("malformed", f"an input of shape {list(manifest.input.shape)}; the task's windows are {window}")
     output = manifest.output

@@ -14,10 +14,16 @@ Parameter = float | str | list[float | list[float]]
 
 
 class Window(Config, frozen=True):
-    """A window is `samples` long and starts every `hop` samples after the front end."""
+    """A window is made of `samples` consecutive ones.
+
+    It starts every `hop` samples, or belongs to each `event` that a block sees (a beat), without `hop`. `aux` int16
+    values travel beside its feature.
+    """
 
     samples: int
-    hop: int
+    hop: int = 0
+    trigger: Literal["hop", "event"] = "hop"
+    aux: int = 0
 
 
 class Block(Config, frozen=True):
@@ -89,8 +95,10 @@ class Task(Config, frozen=True):
             raise TaskError(f"task {self.name}: the trunk has only dense layers")
         if "head" not in self.personalise:
             raise TaskError(f"task {self.name}: personalise names the head, with or without the trunk")
-        if not 1 <= self.window.hop <= self.window.samples:
+        if self.window.trigger == "hop" and not 1 <= self.window.hop <= self.window.samples:
             raise TaskError(f"task {self.name}: window.hop is 1 to window.samples")
+        if self.window.trigger == "event" and (self.window.hop or self.window.samples < 1):
+            raise TaskError(f"task {self.name}: windows that events trigger have samples, and no hop")
 
 
 def load_task(path: Path) -> Task:

@@ -19,14 +19,14 @@ TASK = small_task()
 
 def test_windows_are_those_of_the_front_end() -> None:
     made = recording("p0", "s")
-    _, wanted = cut(TASK, made.samples, 0)
+    _, wanted, _ = cut(TASK, made.samples, 0)
     assert np.array_equal(labelled(TASK, [(made, None)]).windows, wanted)
 
 
 def test_windows_lie_whole_in_their_part() -> None:
     made = recording("p0", "s", 400)
     got = labelled(TASK, [(made, Range(100, 200))]).windows
-    _, every = cut(TASK, made.samples, 0)
+    _, every, _ = cut(TASK, made.samples, 0)
     starts = [start for start in range(0, 400 - 41 + 1, 16) if start >= 100 and start + 41 <= 200]
     assert np.array_equal(got, every[[start // 16 for start in starts]])
 

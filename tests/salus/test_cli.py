@@ -46,6 +46,7 @@ def test_help_has_an_example(command: list[str]) -> None:
         (["gateway", "run", "missing.toml"], 2, "missing.toml: no such file"),
         (["chain", "verify", "missing.cbor", "--genesis", "missing.toml"], 2, "missing.cbor: No such file"),
         (["coordinator", "run", "missing.toml"], 2, "missing.toml: no such file"),
+        (["bench", "console", "/dev/salus-none"], 1, "port /dev/salus-none does not open (No such file or directory)"),
         (["wearable", "simulate", "missing.toml"], 2, "missing.toml: no such file"),
         (["model", "build", "nothing"], 2, "no task 'nothing'"),
     ],

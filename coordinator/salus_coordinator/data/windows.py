@@ -14,7 +14,7 @@ from salus_coordinator.data.form import DataSet, Recording
 from salus_coordinator.data.split import Range
 from salus_coordinator.errors import DataError
 from salus_edge.frontend.pipeline import cut
-from salus_edge.task import Task, Window
+from salus_edge.task import Task
 
 RATE_TOLERANCE: Final = 0.01
 
@@ -62,15 +62,15 @@ def labelled(
 
     `hop` replaces the task's; each window is `margin` samples longer than the task's, for augmentation.
     """
-    shape = Window(samples=task.window.samples + margin, hop=hop or task.window.hop)
+    shape = msgspec.structs.replace(task.window, samples=task.window.samples + margin, hop=hop or task.window.hop)
     wide = msgspec.structs.replace(task, window=shape)
     windows, labels, subjects = [], [], []
     for recording, part in pairs:
         inside = part or Range(0, len(recording.samples))
         if inside.end - inside.start < shape.samples:
             continue
-        start_ms, cuts = cut(wide, channels(task, recording), 0)
-        for at_ms, window in zip(start_ms, cuts, strict=True):
+        found = cut(wide, channels(task, recording), 0)
+        for at_ms, window in zip(found.start_ms, found.windows, strict=True):
             start = round(float(at_ms) * task.rate_hz / 1000.0)
             end = start + shape.samples
             label = label_at(task, recording, start, end) if inside.start <= start and end <= inside.end else None

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from salus_chain.layout import Group, Layout, Variable
 from salus_coordinator.errors import ModelError
+from salus_edge.frontend.pipeline import FrontEnd
 from salus_edge.task import Layer, Task
 
 CLIP: Final = 6.0  # base activations stay in [0, 6]: a fixed feature scale, and ReLU6 on the device
@@ -49,7 +50,7 @@ class Row:
 def rows(task: Task) -> tuple[Row, ...]:
     """Base, trunk and head of a task. Raises ModelError, naming the layer that cannot be."""
     table: list[Row] = []
-    length, channels = task.window.samples, len(task.channels) + extra_channels(task)
+    length, channels = window_shape(task)
     for index, layer in enumerate(task.base):
         row = _base_row(f"base{index}", layer, length, channels)
         table.append(row)
@@ -63,15 +64,10 @@ def rows(task: Task) -> tuple[Row, ...]:
     return tuple(table)
 
 
-def extra_channels(task: Task) -> int:
-    """How many channels the front end appends to the sensor's: `magnitude` adds one per group."""
-    groups = [block.parameters.get("groups", []) for block in task.frontend if block.block == "magnitude"]
-    return sum(len(group) for group in groups if isinstance(group, list))
-
-
 def window_shape(task: Task) -> tuple[int, int]:
     """(samples, channels) of one window after the front end."""
-    return task.window.samples, len(task.channels) + extra_channels(task)
+    front_end = FrontEnd.of(task)
+    return front_end.rows, front_end.channels
 
 
 def features(task: Task) -> int:

@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 
 from salus_edge.errors import TaskError
-from salus_edge.frontend.chunk import Chunk, Stage, known, table
+from salus_edge.frontend.chunk import Chunk, Inlet, Stage, known, table
 from salus_edge.task import Parameter
 
 
-def build(where: str, parameters: Mapping[str, Parameter], channels: int) -> Stage[None]:
+def build(where: str, parameters: Mapping[str, Parameter], inlet: Inlet) -> Stage[None]:
     """`groups`: lists of channel numbers from 0; one channel is appended per group. Raises TaskError."""
     known(where, parameters, ("groups",))
+    channels = inlet.channels
     rows = table(where, parameters, "groups")
     if any(index != int(index) or not 0 <= index < channels for row in rows for index in row):
         raise TaskError(f"{where}: groups holds channel numbers from 0 to {channels - 1}, not {rows}")

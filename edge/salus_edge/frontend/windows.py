@@ -1,28 +1,28 @@
-"""Cutting the front end's output into windows, `hop` samples apart; a time gap starts anew."""
+"""Cutting the front end's output into windows, `hop` samples apart; and when a time gap starts anew."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from salus_edge.frontend.chunk import Chunk, Samples
+from salus_edge.frontend.chunk import Chunk, Cutter, Frames, Inlet
+from salus_edge.task import Window
 
 GAP_PERIODS: Final = 1.5  # between two samples; less than half of one is a gap too: time went back
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cutting:
-    """`pending` (n, channels) are samples still needed, from number `index` since the start at `t0_ms`.
+class _State:
+    """`pending` (n, channels) are samples still needed, from number `index` since the stretch began.
 
-    `index` counts from the stretch's start, so that a window's time does not depend on the chunks.
+    Counting from there, a window's time does not depend on the chunks.
     """
 
-    pending: Samples
+    pending: NDArray[np.float32]
     index: int
-    t0_ms: float
 
 
 def gap(expected_ms: float, chunk: Chunk) -> bool:
@@ -31,31 +31,28 @@ def gap(expected_ms: float, chunk: Chunk) -> bool:
     return abs(chunk.t0_ms - expected_ms) > (GAP_PERIODS - 1.0) * period_ms
 
 
-def follow(state: Cutting, count: int, chunk: Chunk) -> Cutting:
-    """The state with its clock set to the chunk's, when `count` samples drifted half a period from it."""
+def follow(began_ms: float, count: int, chunk: Chunk) -> float:
+    """When the stretch began, by the chunk's clock where `count` samples drifted half a period from it."""
     period_ms = 1000.0 / chunk.rate_hz
-    if abs(chunk.t0_ms - state.t0_ms - count * period_ms) <= period_ms / 2:
-        return state
-    return replace(state, t0_ms=chunk.t0_ms - count * period_ms)
+    if abs(chunk.t0_ms - began_ms - count * period_ms) <= period_ms / 2:
+        return began_ms
+    return chunk.t0_ms - count * period_ms
 
 
-def begin(chunk: Chunk, channels: int) -> Cutting:
-    """The state before the first sample of a stretch."""
-    return Cutting(np.zeros((0, channels)), 0, chunk.t0_ms)
+def build(inlet: Inlet, window: Window) -> Cutter[_State]:
+    """Windows of `samples`, the first from the stretch's first sample on, then one every `hop`."""
+    samples, hop = window.samples, window.hop
 
+    def step(state: _State, chunk: Chunk) -> tuple[_State, Frames]:
+        index = state.index if len(state.pending) else chunk.index
+        ready = np.concatenate([state.pending, chunk.samples.astype(np.float32)])
+        count = max(0, (len(ready) - samples) // hop + 1)
+        values = np.zeros((0, samples, inlet.channels), np.float32)
+        if count:
+            views = np.lib.stride_tricks.sliding_window_view(ready, samples, axis=0)[: count * hop : hop]
+            values = np.ascontiguousarray(views.transpose(0, 2, 1))
+        numbers = index + hop * np.arange(count, dtype=np.int64)
+        frames = Frames(numbers, values, np.zeros((count, 0), np.int16))
+        return _State(ready[count * hop :], index + count * hop), frames
 
-def step(
-    state: Cutting, chunk: Chunk, samples: int, hop: int
-) -> tuple[Cutting, NDArray[np.int64], NDArray[np.float32]]:
-    """The windows that are complete now: start_ms int64 (n,), float32 (n, samples, channels)."""
-    ready = np.concatenate([state.pending, chunk.samples])
-    count = max(0, (len(ready) - samples) // hop + 1)
-    channels = ready.shape[1]
-    if count:
-        views = np.lib.stride_tricks.sliding_window_view(ready, samples, axis=0)[: count * hop : hop]
-        windows = np.ascontiguousarray(views.transpose(0, 2, 1), np.float32)
-    else:
-        windows = np.zeros((0, samples, channels), np.float32)
-    numbers = state.index + hop * np.arange(count)
-    start_ms = np.rint(state.t0_ms + numbers * 1000.0 / chunk.rate_hz).astype(np.int64)
-    return Cutting(ready[count * hop :], state.index + count * hop, state.t0_ms), start_ms, windows
+    return Cutter(_State(np.zeros((0, inlet.channels), np.float32), 0), step, inlet.channels, samples)

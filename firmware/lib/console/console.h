@@ -37,12 +37,37 @@ class Console {
   [[nodiscard]] salus_console_v1_ConsoleCounters counters() const;
 
  private:
-  struct Request;
+  struct Request {
+    std::uint32_t id = 0;
+    std::uint32_t tag = 0;  // of the body
+    MutableBytes body;
+    bool answered = false;
+  };
 
   void serve(MutableBytes frame);
-  Outcome dispatch(Request& request);
-  bool answer(const Request& request, std::uint32_t tag, const void* message);
+  void finish(const Request& request, const Outcome& outcome);
   bool send(std::uint32_t request_id, std::uint32_t tag, const void* message);
+  bool say_link(std::uint32_t request_id, const LinkOpen& link);
+  Outcome reply(Request& request, std::uint32_t tag, const void* message);
+
+  Outcome dispatch(Request& request);
+  Outcome dispatch_carried(Request& request);
+  Outcome serve_hello(Request& request);
+  Outcome serve_provision(const Request& request);
+  Outcome serve_status(Request& request);
+  Outcome serve_inject_samples(Request& request);
+  Outcome serve_run_golden(Request& request);
+  Outcome serve_run_inference(Request& request);
+  Outcome serve_set_clock(const Request& request);
+  Outcome serve_release(Request& request);
+  Outcome serve_say_labels(const Request& request);
+  Outcome serve_control_link(const Request& request);
+  Outcome serve_statistics(Request& request);
+  Outcome serve_echo(Request& request);
+  Outcome serve_bridge_start(Request& request);
+  Outcome serve_link_state(const Request& request);
+  Outcome serve_publish_done(const Request& request);
+  Outcome serve_deliver(const Request& request);
 
   FrameReader reader_;
   FrameWriter writer_;

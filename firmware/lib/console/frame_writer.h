@@ -1,4 +1,5 @@
-// Frames out: COBS(payload || CRC-32, little endian) between two 0x00, in pieces of at most a block, with no frame buffer.
+// Frames out: COBS(payload || CRC-32, little endian) between two 0x00, in pieces of at most a block, with no frame
+// buffer.
 #pragma once
 
 #include <cstddef>

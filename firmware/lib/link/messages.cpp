@@ -14,6 +14,16 @@ bool is_label(const LabelMessage& label) {
          label.start_ms < label.end_ms && label.end_ms < kTimes;
 }
 
+salus_link_v1_ReleaseStatus release_status(const ReleaseStatusMessage& status) {
+  salus_link_v1_ReleaseStatus to = salus_link_v1_ReleaseStatus_init_zero;
+  to.version = status.version;
+  to.progress = static_cast<salus_link_v1_ReleaseStatus_Progress>(status.progress);
+  to.next_offset = status.next_offset;
+  to.code = writes_text(status.code);
+  to.personal = status.personal;
+  return to;
+}
+
 bool write_labels(pb_ostream_t* stream, const pb_field_t* field, void* const* argument) {
   for (const LabelMessage& each : *static_cast<const Span<const LabelMessage>*>(*argument)) {
     salus_link_v1_Label label = salus_link_v1_Label_init_zero;
@@ -41,7 +51,13 @@ LinkStatus encode_state(const StateMessage& state, MutableBytes out, Bytes& mess
   to.dropped_packets = state.dropped_packets;
   to.clock_ms = state.clock_ms;
   to.calibrating = state.calibrating;
+  to.personal_version = state.personal_version;
   return write_message(salus_link_v1_State_fields, &to, out, message);
+}
+
+LinkStatus encode_release_status(const ReleaseStatusMessage& status, MutableBytes out, Bytes& message) {
+  const salus_link_v1_ReleaseStatus to = release_status(status);
+  return write_message(salus_link_v1_ReleaseStatus_fields, &to, out, message);
 }
 
 LinkStatus encode_event(const EventMessage& event, MutableBytes out, Bytes& message) {
@@ -52,10 +68,7 @@ LinkStatus encode_event(const EventMessage& event, MutableBytes out, Bytes& mess
   to.detail = writes_text(event.detail);
   if (event.release != nullptr) {
     to.has_release = true;
-    to.release.version = event.release->version;
-    to.release.progress = static_cast<salus_link_v1_ReleaseStatus_Progress>(event.release->progress);
-    to.release.next_offset = event.release->next_offset;
-    to.release.code = writes_text(event.release->code);
+    to.release = release_status(*event.release);
   }
   return write_message(salus_link_v1_Event_fields, &to, out, message);
 }

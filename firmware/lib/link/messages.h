@@ -22,6 +22,7 @@ struct StateMessage {
   std::uint64_t dropped_packets;
   std::uint64_t clock_ms;
   bool calibrating;
+  std::uint32_t personal_version = 0;  // of the personal release that runs here; 0: none
 };
 [[nodiscard]] LinkStatus encode_state(const StateMessage& state, MutableBytes out, Bytes& message);
 
@@ -31,7 +32,9 @@ struct ReleaseStatusMessage {
   ReleaseProgress progress;
   std::uint32_t next_offset;  // while receiving: send from here
   const char* code;           // when refused: why
+  bool personal = false;      // of the personal release, which counts its versions for itself
 };
+[[nodiscard]] LinkStatus encode_release_status(const ReleaseStatusMessage& status, MutableBytes out, Bytes& message);
 
 enum class EventKind : std::uint8_t { kAlarm = 1, kButton = 2, kFault = 3, kRelease = 4 };
 struct EventMessage {

@@ -5,6 +5,7 @@
 
 #include "board/board.h"
 #include "link/messages.h"
+#include "link/ring_record.h"
 #include "link/sealer.h"
 #include "link/status.h"
 #include "link/topics.h"
@@ -31,10 +32,13 @@ struct RingPacket {
 // these are counted. All is kept in flash; the object itself holds positions and counts only.
 class Ring {
  public:
+  static constexpr std::uint32_t kMinSectors = 3;
+  static constexpr std::uint32_t kMinSectorBytes = 256;
+
   Ring() = default;
 
   // Find what is there, and put right what a power cut left half done. A partition with nothing of a ring in it is
-  // made one. kMalformed: it has fewer than 3 sectors; kFlashFailed.
+  // made one. kMalformed: it is too small; kFlashFailed.
   [[nodiscard]] LinkStatus mount(Partition& partition);
   // Forget all packets and the count of dropped ones: at enrolment.
   [[nodiscard]] LinkStatus format(Partition& partition);
@@ -57,31 +61,49 @@ class Ring {
   std::size_t acknowledge(const AckRange& range);
   bool acknowledge(const AckRefusal& refusal);
 
-  [[nodiscard]] std::size_t packets() const { return packets_; }        // that wait for an ack
-  [[nodiscard]] std::size_t high_water() const { return high_water_; }  // the most since `mount`
-  [[nodiscard]] std::uint64_t dropped() const { return dropped_; }      // since `format`
+  [[nodiscard]] std::size_t packets() const { return packets_; }            // that wait for an ack
+  [[nodiscard]] std::size_t high_water() const { return high_water_; }      // the most since `mount`
+  [[nodiscard]] std::uint64_t dropped() const { return dropped_ + lost_; }  // since `format`
   // Payload bytes that fit without a drop, at least: a host that injects waits until there is room.
   [[nodiscard]] std::size_t free_bytes() const;
   [[nodiscard]] std::size_t max_payload_bytes() const;  // of one packet
 
  private:
-  struct Record;
+  enum class Found : std::uint8_t { kYes, kNo, kFailed };
+  struct Record {
+    ring::RecordHeader header;
+    bool committed;
+    bool waits;
+    bool lost;
+  };
 
-  // ring_mount.cpp
-  [[nodiscard]] bool find_sectors();
+  [[nodiscard]] bool mount_again();
+
+  // ring_mount.cpp: what a start finds
+  [[nodiscard]] bool begin(std::uint32_t sector);
+  [[nodiscard]] Found find_newest(ring::SectorHeader& newest);
+  [[nodiscard]] bool find_oldest();
   [[nodiscard]] bool find_records();
-  [[nodiscard]] bool find_head();
-  [[nodiscard]] bool is_blank(std::uint32_t sector, std::uint32_t offset, bool& blank) const;
+  [[nodiscard]] bool find_head(const RingPosition& end);
+  [[nodiscard]] bool used_bytes(std::uint32_t sector, std::uint32_t& used) const;
   [[nodiscard]] bool make_blank(std::uint32_t sector);
 
   // ring_log.cpp: records, one after another through the sectors
-  [[nodiscard]] bool next_record(RingPosition& at, Record& record) const;
-  [[nodiscard]] bool next_waiting(RingPosition& at, RingPacket& packet) const;
-  [[nodiscard]] bool enter_next_sector(std::size_t record_bytes_left);
-  [[nodiscard]] LinkStatus write_record(Kind kind, const Sealed& sealed);
-  [[nodiscard]] bool mark(const RingPosition& at, std::uint32_t flag);
   [[nodiscard]] std::uint32_t sector_of(std::uint32_t generation) const;
-  void leave(const RingPosition& at);
+  [[nodiscard]] std::size_t address(const RingPosition& at) const;
+  [[nodiscard]] Found read_sector(std::uint32_t sector, ring::SectorHeader& header) const;
+  [[nodiscard]] Found read_record(RingPosition& at, Record& record) const;
+  [[nodiscard]] Found next_record(RingPosition& at, Record& record) const;
+  [[nodiscard]] Found next_waiting(RingPosition& at, RingPacket& packet) const;
+  [[nodiscard]] RingPosition end_of(const RingPosition& at, std::size_t size) const;
+  [[nodiscard]] bool copy_payload(RingPosition at, MutableBytes out) const;
+  [[nodiscard]] bool write_record(Kind kind, const Sealed& sealed);
+  [[nodiscard]] bool write_payload(Bytes payload);
+  [[nodiscard]] bool enter_next_sector(std::size_t record_bytes_left);
+  [[nodiscard]] bool count_oldest_sector(std::size_t& waiting, std::size_t& lost) const;
+  [[nodiscard]] bool mark(const RingPosition& at, std::uint32_t flag);
+  bool let_go(const RingPosition& at);
+  void forget_first();
 
   Partition* partition_ = nullptr;
   std::uint32_t sectors_ = 0;
@@ -95,8 +117,9 @@ class Ring {
   std::uint64_t last_sequence_ = 0;
   std::size_t packets_ = 0;
   std::size_t high_water_ = 0;
-  std::uint64_t dropped_ = 0;
-  bool sound_ = false;  // false after flash has failed, until a mount
+  std::uint64_t dropped_ = 0;  // with sectors that were erased
+  std::uint64_t lost_ = 0;     // records found damaged, in sectors that are there
+  bool sound_ = false;         // false after flash has failed, until a mount
 };
 
 }  // namespace salus

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "link/topics.h"
+
 namespace salus::wearable {
 namespace {
 
@@ -39,16 +41,11 @@ bool known(const std::uint8_t (&value)[kSize]) {
   return any != 0;
 }
 
-bool is_id(const char* text) {
-  const std::size_t length = std::strlen(text);
-  return length > 0 && length <= kMaxIdLength && std::strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
-}
-
 constexpr console::Outcome kMalformed{"malformed", ""};
 
 console::Outcome merge_id(const char* given, const char* what, char (&id)[kMaxIdLength + 1]) {
   if (*given == '\0') return {};
-  if (!is_id(given)) return {kMalformed.code, what};
+  if (!is_link_id(given)) return {kMalformed.code, what};
   if (*id != '\0' && std::strcmp(id, given) != 0) return {"already_set", what};
   std::memcpy(id, given, std::strlen(given) + 1);
   return {};
@@ -58,9 +55,16 @@ template <std::size_t kSize>
 console::Outcome merge_bytes(Bytes given, const char* what, std::uint8_t (&value)[kSize]) {
   if (given.empty()) return {};
   if (given.size() != kSize) return {kMalformed.code, what};
+  std::uint8_t copy[kSize];
+  std::memcpy(copy, given.data(), kSize);
+  if (!known(copy)) return {kMalformed.code, what};
   if (known(value) && !equal_constant_time(given, value)) return {"already_set", what};
   std::memcpy(value, given.data(), kSize);
   return {};
+}
+
+bool is_broker_url(const char* text) {
+  return std::strncmp(text, "mqtt://", 7) == 0 || std::strncmp(text, "mqtts://", 8) == 0;
 }
 
 void merge(std::uint32_t given, std::uint32_t& value) {
@@ -137,6 +141,9 @@ console::Outcome Provisioning::apply(const console::Provision& request) {
   merge(static_cast<std::uint32_t>(request.wrist), settings.wrist);
   if (settings.features_per_packet > kMaxFeaturesPerPacket) return {kMalformed.code, "features_per_packet: at most 32"};
   if (settings.windows_per_packet > kMaxWindowsPerPacket) return {kMalformed.code, "windows_per_packet: at most 8"};
+  if (*request.broker_url != '\0' && !is_broker_url(request.broker_url)) {
+    return {kMalformed.code, "broker_url: mqtt://host:port or mqtts://host:port"};
+  }
   Text all[kTexts];
   texts(&request, all);
   for (const Text& text : all) {
@@ -158,6 +165,8 @@ console::Outcome Provisioning::apply(const console::Provision& request) {
   }
   // Last: a power cut before this leaves a wearable that is not enrolled, and can be told again.
   if (std::memcmp(&identity, &identity_, sizeof identity) == 0) return {};
+  const bool new_secret = !known(identity_.link_secret) && known(identity.link_secret);
+  if (new_secret && counters_.enrol(identity.link_secret) != LinkStatus::kOk) return kFailed;
   if (!save_record(store_, kIdentityKey, identity)) return kFailed;
   identity_ = identity;
   return {};

@@ -8,17 +8,18 @@
 #include "board/board.h"
 #include "console/messages.h"
 #include "crypto/crypto.h"
+#include "link/counters.h"
+#include "link/keys.h"
 
 namespace salus::wearable {
 
 inline constexpr std::size_t kMaxIdLength = 40;  // of federation and device, as in a topic
-inline constexpr std::size_t kSecretBytes = 32;
 
 // Set once, until a factory erase. A text of length 0, or bytes that are all 0, are not known yet.
 struct Identity {
   char device[kMaxIdLength + 1];
   char federation[kMaxIdLength + 1];
-  std::uint8_t link_secret[kSecretBytes];
+  std::uint8_t link_secret[kLinkSecretBytes];
   std::uint8_t chain_id[kDigestBytes];
   std::uint8_t release_public_key[kPublicKeyBytes];
   std::uint8_t gateway_public_key[kPublicKeyBytes];  // may stay unknown: then no personal release is taken
@@ -39,7 +40,8 @@ class Provisioning {
   static constexpr std::uint32_t kMaxFeaturesPerPacket = 32;
   static constexpr std::uint32_t kMaxWindowsPerPacket = 8;
 
-  explicit Provisioning(Store& store) : store_(store) {}
+  // `counters` start anew with each new link secret.
+  Provisioning(Store& store, Counters& counters) : store_(store), counters_(counters) {}
 
   // What an earlier start kept. False: the store fails.
   [[nodiscard]] bool load();
@@ -69,6 +71,7 @@ class Provisioning {
   console::Outcome merge_identity(const console::Provision& request, Identity& identity) const;
 
   Store& store_;
+  Counters& counters_;
   Identity identity_ = {};
   Settings settings_;
   char wifi_ssid_[33] = {};      // IEEE 802.11: at most 32 bytes

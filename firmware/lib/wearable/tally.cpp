@@ -7,7 +7,22 @@
 namespace salus::wearable {
 namespace {
 
-constexpr char kKey[] = "tally";
+constexpr char kCountsKey[] = "counts";
+constexpr char kTallyKey[] = "tally";
+
+template <typename Record>
+bool load_record(const Store& store, const char* key, Record& record) {
+  static_assert(std::is_trivially_copyable_v<Record>);
+  std::size_t size = 0;
+  const MutableBytes bytes(reinterpret_cast<std::uint8_t*>(&record), sizeof record);
+  return store.read(key, bytes, size) == StoreStatus::kOk && size == sizeof record;
+}
+
+template <typename Record>
+bool save_record(Store& store, const char* key, const Record& record) {
+  const Bytes bytes(reinterpret_cast<const std::uint8_t*>(&record), sizeof record);
+  return store.write(key, bytes) == StoreStatus::kOk;
+}
 
 }  // namespace
 
@@ -39,41 +54,48 @@ void NamedCounts::add(const char* name, std::uint32_t amount) {
   entry.count += amount;
 }
 
-void add_version(Tally& tally, std::uint32_t version) {
-  for (std::uint32_t at = 0; at < tally.version_count; ++at) {
-    if (tally.versions[at] == version) return;
-  }
-  if (tally.version_count == Tally::kVersions) {
-    std::memmove(tally.versions, tally.versions + 1, sizeof tally.versions - sizeof tally.versions[0]);
-    --tally.version_count;
-  }
-  tally.versions[tally.version_count++] = version;
-}
-
 void KeptTally::load() {
-  static_assert(std::is_trivially_copyable_v<Tally>);
-  Tally kept;
-  std::size_t size = 0;
-  const MutableBytes bytes(reinterpret_cast<std::uint8_t*>(&kept), sizeof kept);
-  const bool whole = store_.read(kKey, bytes, size) == StoreStatus::kOk && size == sizeof kept;
-  now = whole && kept.version_count <= Tally::kVersions && kept.refused.valid() ? kept : Tally{};
+  Tally tally;
+  const bool whole = load_record(store_, kTallyKey, tally);
+  now = whole && tally.version_count <= Tally::kVersions && tally.refused.valid() ? tally : Tally{};
+  Counts counts;
+  if (load_record(store_, kCountsKey, counts)) static_cast<Counts&>(now) = counts;
   saved_packets_ = now.packets;
 }
 
+// A failure costs counts only; what fails to keep packets says so elsewhere.
 void KeptTally::save() {
-  // A failure costs counts only; what fails to keep packets says so elsewhere.
-  const Bytes bytes(reinterpret_cast<const std::uint8_t*>(&now), sizeof now);
-  if (store_.write(kKey, bytes) == StoreStatus::kOk) saved_packets_ = now.packets;
+  save_counts();
+  if (save_record(store_, kTallyKey, now)) saved_packets_ = now.packets;
 }
 
-void KeptTally::save_when_due() {
-  if (now.packets - saved_packets_ >= kPacketsPerSave) save();
+void KeptTally::save_counts() { (void)save_record(store_, kCountsKey, static_cast<const Counts&>(now)); }
+
+void KeptTally::packet_sealed() {
+  if (now.packets - saved_packets_ >= kPacketsPerSave) {
+    save();
+  } else {
+    save_counts();
+  }
+}
+
+void KeptTally::add_version(std::uint32_t version) {
+  for (std::uint32_t at = 0; at < now.version_count; ++at) {
+    if (now.versions[at] == version) return;
+  }
+  if (now.version_count == Tally::kVersions) {
+    std::memmove(now.versions, now.versions + 1, sizeof now.versions - sizeof now.versions[0]);
+    --now.version_count;
+  }
+  now.versions[now.version_count++] = version;
+  save();
 }
 
 void KeptTally::erase() {
   now = Tally{};
   saved_packets_ = 0;
-  (void)store_.erase(kKey);
+  (void)store_.erase(kCountsKey);
+  (void)store_.erase(kTallyKey);
 }
 
 }  // namespace salus::wearable

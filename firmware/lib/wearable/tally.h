@@ -43,28 +43,30 @@ class NamedCounts {
   std::uint32_t size_ = 0;
 };
 
-// Since enrolment. A trivial type: it is stored as it lies in memory.
-struct Tally {
-  static constexpr std::size_t kKinds = 5;      // state, feature, window, event, label
-  static constexpr std::size_t kVersions = 16;  // that were active, oldest first
+// Since enrolment. Trivial types: they are stored as they lie in memory.
+struct Counts {
+  static constexpr std::size_t kKinds = 5;  // state, feature, window, event, label
 
   std::uint64_t features = 0;
   std::uint64_t windows = 0;
   std::uint64_t raw_window_bytes = 0;
   std::uint64_t packets = 0;
+  std::uint64_t dropped = 0;  // by the bound in packets; what the flash had no room for, the ring counts itself
   std::uint64_t alarms = 0;
   std::uint64_t sent_bytes[kKinds] = {};
+};
+
+struct Tally : Counts {
+  static constexpr std::size_t kVersions = 16;  // that were active, oldest first
+
   std::uint32_t versions[kVersions] = {};
   std::uint32_t version_count = 0;
   std::uint32_t unused = 0;  // no padding whose bytes nobody set
   NamedCounts refused;
 };
 
-// Remember that `version` became active; the oldest is forgotten when there is no room.
-void add_version(Tally& tally, std::uint32_t version);
-
-// Keeps the tally in the store. A write wears the flash, so only every so many packets are worth one: a power cut loses
-// the counts since the last, never a packet.
+// Keeps the tally in the store. A write wears the flash: the counts are 88 bytes, and worth one for each packet; who was
+// refused is not, or else anybody at the broker could wear it out: a power cut loses what was counted since the last.
 class KeptTally {
  public:
   static constexpr std::uint64_t kPacketsPerSave = 64;
@@ -74,12 +76,17 @@ class KeptTally {
   // What an earlier start kept; zeros when there is nothing that can be read.
   void load();
   void save();
-  void save_when_due();
+  // A packet was sealed: its counts are kept.
+  void packet_sealed();
+  // `version` became active; the oldest is forgotten when there is no room.
+  void add_version(std::uint32_t version);
   void erase();
 
   Tally now;
 
  private:
+  void save_counts();
+
   Store& store_;
   std::uint64_t saved_packets_ = 0;
 };

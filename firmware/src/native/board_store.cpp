@@ -48,7 +48,7 @@ StoreStatus FileStore::read(const char* key, MutableBytes out, std::size_t& size
     status = StoreStatus::kFailed;
   }
   close(file);
-  if (status == StoreStatus::kOk) size = stored;
+  if (status != StoreStatus::kFailed) size = stored;
   return status;
 }
 

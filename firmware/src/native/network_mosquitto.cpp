@@ -21,6 +21,7 @@ constexpr const char* kSystemCas = "/etc/ssl/certs";
 constexpr std::uint64_t kFirstPauseUs = 200'000;
 constexpr std::uint64_t kLongestPauseUs = 5'000'000;
 constexpr std::uint64_t kTickUs = 1'000'000;         // keepalives are looked after this often
+constexpr std::uint64_t kHandshakeTickUs = 20'000;   // libmosquitto does not say what it waits for meanwhile
 constexpr std::uint64_t kHandshakeUs = 10'000'000;   // for CONNACK and SUBACK
 
 // A secret is for this user only. An empty text removes the file; false when it could not be written.
@@ -95,13 +96,11 @@ void NetworkMosquitto::poll() {
 
 int NetworkMosquitto::socket() const { return client_ == nullptr ? -1 : mosquitto_socket(client_); }
 
-bool NetworkMosquitto::wants_write() const {
-  return client_ != nullptr && (!up_ || mosquitto_want_write(client_));
-}
+bool NetworkMosquitto::wants_write() const { return client_ != nullptr && mosquitto_want_write(client_); }
 
 std::uint64_t NetworkMosquitto::due_us() const {
   if (!running_) return UINT64_MAX;
-  return client_ == nullptr ? next_us_ : clock_.monotonic_us() + kTickUs;
+  return client_ == nullptr ? next_us_ : clock_.monotonic_us() + (up_ ? kTickUs : kHandshakeTickUs);
 }
 
 void NetworkMosquitto::open() {

@@ -55,6 +55,7 @@ class Console:
         self._waiting: dict[int, asyncio.Future[pb.Frame]] = {}
         self._request_id = secrets.randbelow(1 << 30)  # so that no answer to an earlier host is taken for ours
         self._listeners: list[Heard] = []
+        self._noise_listeners: list[Callable[[Noise], None]] = []
 
     async def open(self) -> None:
         """Open the port; what was open is closed first. Raises PortError."""
@@ -80,6 +81,14 @@ class Console:
         """`heard` is called with each frame that the device says unasked; the result ends that."""
         self._listeners.append(heard)
         return lambda: self._listeners.remove(heard)
+
+    def listen_noise(self, heard: Callable[[Noise], None]) -> Callable[[], None]:
+        """`heard` is called with what is no frame, such as a boot ROM's text or a panic; the result ends that.
+
+        It is known to be none when the next frame begins.
+        """
+        self._noise_listeners.append(heard)
+        return lambda: self._noise_listeners.remove(heard)
 
     # -- commands ----------------------------------------------------------------------------------------------------
 
@@ -165,18 +174,22 @@ class Console:
 
     async def request(self, body: Message, timeout_s: float = TIMEOUT_S, tries: int = TRIES) -> pb.Frame:
         """Send a request, the same again after each timeout; the answer, whatever it is but a Failure."""
-        async with self._turn:
-            self._request_id += 1
-            frame = frame_of(body, self._request_id)
-            waiting = self._waiting[frame.request_id] = asyncio.get_running_loop().create_future()
-            try:
-                answer = await self._answer(frame, waiting, timeout_s, tries)
-            finally:
-                del self._waiting[frame.request_id]
-                waiting.cancel()
+        answer = await self.exchange(frame_of(body, 0), timeout_s, tries)
         if answer.WhichOneof("body") == "failure":
             raise CommandFailed(answer.failure.code, f"{_name(body)}: {answer.failure.detail}")
         return answer
+
+    async def exchange(self, frame: pb.Frame, timeout_s: float = TIMEOUT_S, tries: int = TRIES) -> pb.Frame:
+        """Send a frame, as it is but for its request id; the answer, be it a Failure."""
+        async with self._turn:
+            self._request_id += 1
+            frame.request_id = self._request_id
+            waiting = self._waiting[frame.request_id] = asyncio.get_running_loop().create_future()
+            try:
+                return await self._answer(frame, waiting, timeout_s, tries)
+            finally:
+                del self._waiting[frame.request_id]
+                waiting.cancel()
 
     async def send(self, body: Message) -> None:
         """Say something that wants no answer."""
@@ -241,6 +254,8 @@ class Console:
     def _noise(self, noise: Noise) -> None:
         self.noise_bytes += len(noise.data)
         self.transcript.noise(noise)
+        for heard in tuple(self._noise_listeners):
+            heard(noise)
 
     def _lost(self, why: str) -> None:
         self._drop(f"lost: {why}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 from collections.abc import Callable
 from typing import Final, Protocol, cast
@@ -56,7 +57,7 @@ class Port:
             async with asyncio.timeout(OPEN_S):
                 raw = await asyncio.to_thread(_open, url, baud)
         except (OSError, ValueError) as error:  # SerialException is an OSError, and so is TimeoutError
-            raise PortError(f"port {url} does not open ({error or 'no answer'})") from None
+            raise PortError(f"port {url} does not open ({_why(error)})") from None
         return cls(url, raw, on_bytes, on_lost)
 
     async def write(self, data: bytes) -> None:
@@ -81,7 +82,10 @@ class Port:
         if self._fd is not None:
             self._loop.remove_reader(self._fd)
             self._loop.remove_writer(self._fd)
-            self._raw.close()
+            if "://" in self._url:  # pyserial sleeps after it has closed a socket
+                threading.Thread(target=self._raw.close, name=f"close {self._url}", daemon=True).start()
+            else:
+                self._raw.close()
         # else the reading thread closes it, within one poll
 
     async def _write_some(self, data: bytes) -> int:
@@ -140,6 +144,12 @@ def _open(url: str, baud: int) -> Raw:
     raw.open()
     _keep_lines(raw)
     return cast(Raw, raw)
+
+
+def _why(error: Exception) -> str:
+    """Without the port's name twice, as pyserial has it."""
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else str(error) or "no answer"
 
 
 def _keep_lines(raw: Raw) -> None:

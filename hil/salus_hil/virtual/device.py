@@ -72,7 +72,7 @@ class Device:
         was = self.calibrating
         file, until_ms = self._config.file, self.flash.counter("calibrate until_ms")
         length_ms = duration_ms(self.task)
-        batch = feature_batch(self.task, self._manifest, self._engine, windows)
+        batch = feature_batch(self.task, self._manifest, self.engine, windows)
         raw_bytes = self._cost.of(self.task, windows, file.windows_per_packet)
         consented = before(windows, until_ms, length_ms)
         consent = self.flash.blob("calibrate consent")
@@ -141,17 +141,21 @@ class Device:
             self.flash.put("calibrate consent", consent)
         self._calls.state_changed()
 
-    def on_release(self, message: ReleaseMessage) -> None:
-        """Raises Refused `malformed` for a message of no known kind."""
+    def on_release(self, message: ReleaseMessage) -> ReleaseStatus | None:
+        """The status that was said of it, if any. Raises Refused `malformed` for a message of no known kind."""
         which = message.WhichOneof("message")
         if which is None:
             raise Refused("malformed", "a release message of no known kind")
         if which == "offer":
-            self._say_release(self._update.offer(message.offer))
-            return
+            answer = self._update.offer(message.offer)
+            self._say_release(answer)
+            return answer
         status = self._update.chunk(message.chunk)
-        if status is None:
-            return
+        if status is not None:
+            self._finish(status)
+        return status
+
+    def _finish(self, status: ReleaseStatus) -> None:
         self._say_release(status)
         if status.progress == ReleaseStatus.ACTIVE:
             self.flash.set("calibrate until_ms", 0)  # a base release ends the campaign that led to it
@@ -173,4 +177,4 @@ class Device:
     def _start_engine(self) -> None:
         slot = self.slots.active
         self._manifest = slot.manifest
-        self._engine = self._load(slot.model, self.task.budget.arena_bytes)
+        self.engine = self._load(slot.model, self.task.budget.arena_bytes)

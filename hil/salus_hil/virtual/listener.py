@@ -16,7 +16,7 @@ from salus_hil.virtual.flash import Flash
 
 log = structlog.get_logger(__name__)
 
-Act = Callable[[bytes], None]
+Act = Callable[[bytes], object]
 
 
 class Listener:
@@ -29,7 +29,7 @@ class Listener:
         device: str,
         on_ack: Callable[[Ack], None],
         on_command: Callable[[Command], None],
-        on_release: Callable[[ReleaseMessage], None],
+        on_release: Callable[[ReleaseMessage], object],
     ) -> None:
         self._flash, self._key, self._device = flash, key, device
         self._acts: dict[str, Act] = {

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from salus_chain.proto.release_pb2 import Manifest
-from salus_edge.frontend import Chunk, FrontEnd, State, Windows, quantise
+from salus_edge.frontend import Chunk, FrontEnd, State, Windows, joined, quantise
 from salus_edge.link.messages import FeatureBatch, WindowBatch
 from salus_edge.link.seal import Sealer
 from salus_edge.task import Task
@@ -21,22 +21,22 @@ def groups(front_end: FrontEnd, piece: Piece, size: int) -> Iterator[Windows]:
     task = front_end.task
     step = max(task.window.samples, round(task.rate_hz))
     state: State | None = None
-    ready = Windows(np.zeros(0, np.int64), np.zeros((0, task.window.samples, front_end.channels), np.float32))
+    ready = front_end.none
     for first in range(0, len(piece.samples), step):
         t0_ms = piece.t0_ms + first * 1000.0 / task.rate_hz
         chunk = Chunk(piece.samples[first : first + step].astype(np.float64), t0_ms, task.rate_hz)
         state, new = front_end.step(state, chunk)
-        ready = Windows(np.concatenate([ready.start_ms, new.start_ms]), np.concatenate([ready.windows, new.windows]))
+        ready = joined(ready, new)
         while len(ready.start_ms) >= size:
-            yield _part(ready, 0, size)
-            ready = _part(ready, size, None)
+            yield ready.part(slice(size))
+            ready = ready.part(slice(size, None))
     if len(ready.start_ms):
         yield ready
 
 
 def duration_ms(task: Task) -> int:
     """How long a window is."""
-    return round(task.window.samples * 1000.0 / task.rate_hz)
+    return FrontEnd.of(task).duration_ms
 
 
 def feature_batch(task: Task, manifest: Manifest, engine: Engine, windows: Windows) -> FeatureBatch:
@@ -49,7 +49,7 @@ def feature_batch(task: Task, manifest: Manifest, engine: Engine, windows: Windo
         start_ms=windows.start_ms,
         duration_ms=duration_ms(task),
         values=values,
-        aux=np.zeros((len(values), 0), np.int16),
+        aux=windows.aux,
     )
 
 
@@ -70,7 +70,7 @@ def window_packets(task: Task, windows: Windows, per_packet: int, consent: bytes
 def before(windows: Windows, until_ms: int, length_ms: int) -> Windows:
     """Those that end by `until_ms`."""
     keep = windows.start_ms + length_ms <= until_ms
-    return Windows(windows.start_ms[keep], windows.windows[keep])
+    return windows.part(keep)
 
 
 class RawCost:
@@ -82,7 +82,3 @@ class RawCost:
     def of(self, task: Task, windows: Windows, per_packet: int) -> int:
         plaintexts = window_packets(task, windows, per_packet, bytes(32))
         return sum(len(self._sealer.seal(self._topic, each).payload) for each in plaintexts)
-
-
-def _part(windows: Windows, first: int, last: int | None) -> Windows:
-    return Windows(windows.start_ms[first:last], windows.windows[first:last])

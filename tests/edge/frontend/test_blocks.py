@@ -9,7 +9,7 @@ import pytest
 
 from salus_edge.frontend import Chunk, magnitude, scale
 from salus_edge.frontend import filter as iir
-from salus_edge.frontend.chunk import Stage
+from salus_edge.frontend.chunk import Inlet, Stage
 from salus_edge.task import Parameter
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -37,7 +37,7 @@ def response(row: list[float], n: int) -> Array:
 
 def test_the_filter_is_a_convolution_with_its_impulse_response() -> None:
     samples = np.random.default_rng(0).normal(0, 1, (300, 4))
-    stage = iir.build("here", {"sos": BUTTERWORTH}, 4)
+    stage = iir.build("here", {"sos": BUTTERWORTH}, Inlet(4))
     wanted = samples
     for row in BUTTERWORTH:
         assert isinstance(row, list)
@@ -50,22 +50,22 @@ def test_the_filter_agrees_with_scipy() -> None:
     signal = pytest.importorskip("scipy.signal")
     samples = np.random.default_rng(1).normal(0, 1, (500, 3))
     wanted = signal.sosfilt(np.array(BUTTERWORTH) / np.array(BUTTERWORTH)[:, 3:4], samples, axis=0)
-    np.testing.assert_allclose(ran(iir.build("here", {"sos": BUTTERWORTH}, 3), samples), wanted, atol=1e-10)
+    np.testing.assert_allclose(ran(iir.build("here", {"sos": BUTTERWORTH}, Inlet(3)), samples), wanted, atol=1e-10)
 
 
 def test_the_low_pass_passes_the_constant() -> None:
-    stage = iir.build("here", {"sos": BUTTERWORTH[:1]}, 1)
+    stage = iir.build("here", {"sos": BUTTERWORTH[:1]}, Inlet(1))
     assert ran(stage, np.ones((400, 1)))[-1] == pytest.approx(1.0, abs=1e-7)
 
 
 def test_scale_subtracts_then_multiplies() -> None:
-    stage = scale.build("here", {"offset": [1.0, 0.0], "gain": [2.0, -0.5]}, 2)
+    stage = scale.build("here", {"offset": [1.0, 0.0], "gain": [2.0, -0.5]}, Inlet(2))
     assert ran(stage, np.array([[3.0, 4.0]])).tolist() == [[4.0, -2.0]]
 
 
 def test_magnitude_appends_norms_that_no_turn_changes() -> None:
     parameters: dict[str, Parameter] = {"groups": [[0.0, 1.0, 2.0], [3.0]]}
-    stage = magnitude.build("here", parameters, 4)
+    stage = magnitude.build("here", parameters, Inlet(4))
     samples = np.random.default_rng(0).normal(0, 1, (50, 4))
     turn, _ = np.linalg.qr(np.random.default_rng(1).normal(0, 1, (3, 3)))
     turned = np.column_stack([samples[:, :3] @ turn, samples[:, 3]])

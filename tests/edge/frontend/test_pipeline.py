@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from salus_coordinator.model.device import Scale
 from salus_edge.errors import Refused, TaskError
-from salus_edge.frontend import Chunk, FrontEnd, State, Windows, cut, quantise
+from salus_edge.frontend import Chunk, FrontEnd, State, Windows, cut, joined, quantise
 from salus_edge.task import Task
 from tests.hil.rig import TASK
 
@@ -26,13 +26,12 @@ def signal(n: int = 500, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float64]]
 
 def fed(task: Task, chunks: list[Chunk]) -> tuple[State | None, Windows]:
     """All chunks, one after the other."""
-    front_end, state, found = FrontEnd.of(task), None, []
+    front_end, state = FrontEnd.of(task), None
+    found = front_end.none
     for chunk in chunks:
         state, windows = front_end.step(state, chunk)
-        found.append(windows)
-    return state, Windows(
-        np.concatenate([each.start_ms for each in found]), np.concatenate([each.windows for each in found])
-    )
+        found = joined(found, windows)
+    return state, found
 
 
 def chunked(samples: Any, cuts: list[int], rate_hz: float = 50.0) -> list[Chunk]:

@@ -1,0 +1,94 @@
+"""A Mosquitto of the rig's own, which a test may stop, kill and start again."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Final
+
+from salus_hil.errors import RigError
+
+START_TIMEOUT_S: Final = 10.0
+_PLACES: Final = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
+
+
+def mosquitto_path() -> str | None:
+    """Where it is, also when only root's PATH would show it."""
+    return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:{_PLACES}")
+
+
+class Mosquitto:
+    """On a free port. `host` other than the loopback listens on all interfaces: a board has to reach it."""
+
+    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
+        self.host, self.port = host, _free_port()
+        listen = "127.0.0.1" if host == "127.0.0.1" else "0.0.0.0"  # noqa: S104  boards reach it over the network
+        folder.mkdir(parents=True, exist_ok=True)
+        self._config, self._log = folder / "mosquitto.conf", folder / "mosquitto.log"
+        self._config.write_text(
+            f"listener {self.port} {listen}\n"
+            "allow_anonymous true\n"  # payloads are sealed end to end
+            f"user {getpass.getuser()}\n"
+            f"persistence true\npersistence_location {folder}/\nautosave_interval 1\n"
+            "max_queued_messages 100000\nmax_inflight_messages 100\nset_tcp_nodelay true\n"
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """As the wearable reaches it."""
+        return f"mqtt://{self.host}:{self.port}"
+
+    @property
+    def local_url(self) -> str:
+        """As this machine reaches it."""
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    def start(self) -> None:
+        """Listens when it returns. Raises RigError: not installed, or it does not listen."""
+        program = mosquitto_path()
+        if program is None:
+            raise RigError("mosquitto is not installed: apt install mosquitto")
+        with self._log.open("ab") as out:
+            self._process = subprocess.Popen([program, "-c", str(self._config)], stdout=out, stderr=out)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not _listening(self.port):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise RigError(f"mosquitto does not listen on port {self.port}; see {self._log}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """As a service manager would: sessions and queued messages are saved."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+            self._process = None
+
+    def kill(self) -> None:
+        """As a power cut: nothing is saved."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _listening(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,316 @@
+"""A rig's wearable as a test uses it: plain calls, one after the other, whatever runs behind the console.
+
+The console is asyncio; its loop, and the bridge's, run on a thread of this object's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from salus_edge.link import Label, encode_labels
+from salus_edge.link.release_sender import Transfer, next_messages
+from salus_edge.proto import console_pb2 as pb
+from salus_edge.proto.link_pb2 import ReleaseStatus
+from salus_hil.bridge import Bridge
+from salus_hil.console import Console
+from salus_hil.errors import HilError, PortError, RigError, Silent
+from salus_hil.rig.enrolment import Settings, provisioning
+from salus_hil.rig.frames import piece_frames
+from salus_hil.rig.identity import Identity
+from salus_hil.rig.rigfile import RigWearable
+from salus_hil.rig.runners import QemuRunner, Runner
+
+CALL_S: Final = 120.0  # for any one call: the console itself gives up long before
+READY_S: Final = 20.0
+
+T = TypeVar("T")
+StatusCheck = Callable[[pb.Status], bool]
+
+
+class Wearable:
+    """`start` gives power and says hello; `cut` takes it. Raises what the console raises, and RigError."""
+
+    def __init__(self, rig: RigWearable, runner: Runner, log: Path) -> None:
+        self.rig = rig
+        self._runner, self._log = runner, log
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=f"wearable {rig.id}", daemon=True)
+        self._thread.start()
+        self._console: Console | None = None
+        self._bridging: asyncio.Task[None] | None = None
+        self._bridged = ""
+        self._began_s = time.monotonic()
+        self._release_s = 0.0
+        self.samples: list[dict[str, float | list[int]]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End what was started. Idempotent."""
+        if not self._thread.is_alive():
+            return
+        self._hang_up()
+        self._runner.stop()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    # -- power ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> pb.HelloReply:
+        """Give power, open the port, say hello."""
+        self._hang_up()
+        url = self._runner.start()
+        self._console = self._run(self._new_console(url))
+        if isinstance(self._runner, QemuRunner):
+            self._runner.go()
+        reply = self._run(self._console.wait_ready(READY_S))
+        self._begin_bridge()
+        return reply
+
+    def cut(self) -> None:
+        """Take the power away, in whatever it is doing."""
+        self._runner.cut()
+        self._hang_up()
+
+    def power_cycle(self) -> pb.HelloReply:
+        self.cut()
+        return self.start()
+
+    def reset(self) -> pb.HelloReply:
+        """By command; the device starts again by itself."""
+        return self._run(self._restarted(self._there.reset))
+
+    def factory_erase(self) -> pb.HelloReply:
+        """Everything it keeps is gone; it starts again as it left the factory."""
+        return self._run(self._restarted(self._there.factory_erase))
+
+    # -- commands ------------------------------------------------------------------------------------------------
+
+    def hello(self) -> pb.HelloReply:
+        return self._run(self._there.hello())
+
+    def provision(self, message: pb.Provision) -> None:
+        self._run(self._there.provision(message))
+
+    def enrol(self, identity: Identity, broker_url: str, settings: Settings | None = None) -> None:
+        """Provision all that a wearable needs to be somebody's."""
+        self.provision(provisioning(identity, broker_url, settings or Settings()))
+
+    def status(self) -> pb.Status:
+        return self._run(self._there.status())
+
+    def statistics(self) -> pb.Statistics:
+        """Also kept in `samples`, for the report."""
+        said = self._run(self._there.statistics())
+        self.samples.append(
+            {
+                "at_s": round(time.monotonic() - self._began_s, 3),
+                "latency": list(said.latency_us_log2),
+                "arena_bytes": said.arena_high_water_bytes,
+                "heap_low_bytes": said.heap_low_water_bytes,
+                "stack_low_bytes": said.stack_low_water_bytes,
+                "ring_high_packets": said.ring_high_water_packets,
+                "features": said.features,
+            }
+        )
+        return said
+
+    def last_look(self) -> None:
+        """One more sample, when it still answers."""
+        with contextlib.suppress(HilError):
+            self.statistics()
+
+    def set_clock(self, clock_ms: int) -> None:
+        self._run(self._there.set_clock(clock_ms))
+
+    def link(self, up: bool) -> None:
+        """Drop the network, or restore it."""
+        self._run(self._there.control_link(up))
+
+    def golden(self) -> pb.GoldenResult:
+        return self._run(self._there.run_golden())
+
+    def infer(self, window: NDArray[np.int8]) -> NDArray[np.int8]:
+        """One quantised window to one feature."""
+        result = self._run(self._there.run_inference(window.tobytes()))
+        return np.frombuffer(result.output, np.int8)
+
+    def say(self, *labels: Label) -> None:
+        self._run(self._there.say_labels(encode_labels(labels)))
+
+    def echo(self, data: bytes) -> bytes:
+        return self._run(self._there.echo(data))
+
+    def failure(self, frame: pb.Frame) -> str:
+        """The code with which it refuses a frame. Raises RigError when it does not."""
+        answer = self._run(self._there.exchange(frame))
+        if not answer.HasField("failure"):
+            raise RigError(f"{self.rig.id}: it answered {answer.WhichOneof('body')} where it has to refuse")
+        return answer.failure.code
+
+    def raw(self, data: bytes) -> None:
+        """Bytes as they are."""
+        self._run(self._there.send_raw(data))
+
+    def inject(
+        self, samples: NDArray[np.float32], start_ms: int, *, first: int = 0, ends: bool = True
+    ) -> pb.InjectReply:
+        """A piece (n, channels) frame by frame, from its sample `first` on. Raises RigError when nothing is given."""
+        reply: pb.InjectReply | None = None
+        for message in piece_frames(samples, start_ms, first, ends):
+            reply = self._run(self._there.inject(message))
+        if reply is None:
+            raise RigError(f"{self.rig.id}: no samples to inject")
+        return reply
+
+    def inject_patiently(self, samples: NDArray[np.float32], start_ms: int, room: int = 16) -> pb.InjectReply:
+        """As `inject`, but waiting for acknowledgements while fewer than `room` packets fit into the ring."""
+        reply: pb.InjectReply | None = None
+        for message in piece_frames(samples, start_ms, 0, True):
+            reply = self._run(self._there.inject(message))
+            if reply.ring_packets + room > reply.ring_capacity_packets:
+                self.wait(lambda said: said.ring_packets + room <= said.ring_capacity_packets, "room in the ring")
+        if reply is None:
+            raise RigError(f"{self.rig.id}: no samples to inject")
+        return reply
+
+    def offer(self, transfer: Transfer) -> ReleaseStatus:
+        """A release by the console, to its end: ACTIVE, or REFUSED with a code."""
+        return self._run(self._send_release(transfer))
+
+    def offer_and_cut(self, transfer: Transfer, part: float) -> None:
+        """Cut the power after a `part` (0 to 1) of the time that the last whole release took."""
+        self._run(self._cut_in(transfer, part * self._release_s))
+        self._hang_up()
+
+    def must_take(self, transfer: Transfer) -> None:
+        """As `offer`. Raises RigError unless it is ACTIVE then."""
+        status = self.offer(transfer)
+        if status.progress != ReleaseStatus.ACTIVE:
+            raise RigError(f"{self.rig.id}: release {status.version} is not active: {status.code or status}")
+
+    def release(self, message: bytes) -> ReleaseStatus | None:
+        """One serialised ReleaseMessage; what it says of it."""
+        said = self._run(self._there.release(message))
+        return ReleaseStatus.FromString(said) if said else None
+
+    def logs(self) -> list[str]:
+        """Its last log lines."""
+        return [log.text for log in self._there.logs]
+
+    def wait(self, holds: StatusCheck, what: str, timeout_s: float = 20.0) -> pb.Status:
+        """Poll its status until `holds`. Raises RigError naming `what`."""
+        return self._run(self._poll(holds, what, timeout_s))
+
+    def bridge(self, broker_url: str) -> None:
+        """Carry its MQTT over this console, also after the next start, until `unbridge`."""
+        self.unbridge()
+        self._bridged = broker_url
+        self._begin_bridge()
+
+    def unbridge(self) -> None:
+        self._bridged = ""
+        self._end_bridge()
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    @property
+    def _there(self) -> Console:
+        if self._console is None:
+            raise RigError(f"{self.rig.id}: it has no power; start it first")
+        return self._console
+
+    async def _new_console(self, url: str) -> Console:
+        console = Console(url, self.rig.entry.baud, self._log)
+        await console.open()
+        return console
+
+    async def _restarted(self, command: Callable[[], Coroutine[None, None, None]]) -> pb.HelloReply:
+        """Give a command that restarts it, and wait until it has: its uptime counts from after the command."""
+        console = self._there
+        before_ms, began = (await console.status()).uptime_ms, self._loop.time()
+        await command()
+        while self._loop.time() - began < READY_S:
+            reply = await console.wait_ready(READY_S)
+            with contextlib.suppress(PortError, Silent):
+                since_ms = (self._loop.time() - began) * 1000
+                if (await console.status()).uptime_ms < since_ms + before_ms / 2:
+                    return reply
+            await asyncio.sleep(0.02)
+        raise RigError(f"{self.rig.id}: it said that it would restart, and did not")
+
+    def _begin_bridge(self) -> None:
+        if self._bridged and self._console is not None:
+            self._run(self._start_bridge(Bridge(self._console, self._bridged)))
+
+    async def _start_bridge(self, bridge: Bridge) -> None:
+        self._bridging = asyncio.create_task(bridge.run(), name=f"bridge {self.rig.id}")
+
+    def _end_bridge(self) -> None:
+        if self._bridging is not None:
+            self._run(self._stop_bridge(self._bridging))
+            self._bridging = None
+
+    async def _stop_bridge(self, bridging: asyncio.Task[None]) -> None:
+        bridging.cancel()
+        await asyncio.gather(bridging, return_exceptions=True)
+
+    async def _send_release(self, transfer: Transfer) -> ReleaseStatus:
+        began = self._loop.time()
+        message: bytes | None = next_messages(transfer, None)[0]
+        status: ReleaseStatus | None = None
+        while message is not None:
+            said = await self._there.release(message)
+            status = ReleaseStatus.FromString(said) if said else None
+            message = next((iter(next_messages(transfer, status))), None) if status is not None else None
+        if status is None:
+            raise RigError(f"{self.rig.id}: it said nothing of the release")
+        self._release_s = self._loop.time() - began
+        return status
+
+    async def _cut_in(self, transfer: Transfer, delay_s: float) -> None:
+        sending = asyncio.create_task(self._send_release(transfer))
+        await asyncio.wait([sending], timeout=delay_s)
+        await asyncio.to_thread(self._runner.cut)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+    async def _poll(self, holds: StatusCheck, what: str, timeout_s: float) -> pb.Status:
+        deadline = self._loop.time() + timeout_s
+        while True:
+            status = await self._there.status()
+            if holds(status):
+                return status
+            if self._loop.time() > deadline:
+                raise RigError(f"{self.rig.id}: no {what} within {timeout_s:g} s; it says {_shown(status)}")
+            await asyncio.sleep(0.02)
+
+    def _run(self, coroutine: Coroutine[None, None, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(CALL_S)
+
+    def _hang_up(self) -> None:
+        self._end_bridge()
+        if self._console is not None:
+            console, self._console = self._console, None
+            self._run(console.close())
+
+
+def _shown(status: pb.Status) -> str:
+    return " ".join(str(status).split())

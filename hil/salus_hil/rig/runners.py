@@ -1,0 +1,232 @@
+"""What starts a rig's wearable and cuts its power: a process, an emulator, or somebody else's board.
+
+A `start` after a `cut` finds flash as it was: what had been written when the power went.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Final, Protocol
+
+from salus_hil.errors import ConfigError, RigError
+from salus_hil.rig.power import run_command
+from salus_hil.rig.qmp import Qmp
+from salus_hil.rig.rigfile import Entry, RigWearable
+
+START_TIMEOUT_S: Final = 10.0
+STOP_TIMEOUT_S: Final = 5.0
+POLL_S: Final = 0.005
+
+
+class Runner(Protocol):
+    """One wearable's power switch."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it has power, as far as this side can know."""
+        ...
+
+    def start(self) -> str:
+        """Give power; the serial port's name or URL. Raises RigError: it does not come up."""
+        ...
+
+    def cut(self) -> None:
+        """Take the power away, at once."""
+        ...
+
+    def stop(self) -> None:
+        """End in good order, as far as it can."""
+        ...
+
+
+def make_runner(wearable: RigWearable, folder: Path) -> Runner:
+    """The runner of an entry; `folder` holds its flash and its logs. Raises ConfigError: no program there."""
+    if wearable.entry.runner == "board":
+        return BoardRunner(wearable.entry)
+    program = wearable.program
+    if program is None or not program.is_file():
+        raise ConfigError(f"{wearable.id}: no program at {program}; build it with scripts/firmware build")
+    return NativeRunner(program, folder) if wearable.entry.runner == "native" else QemuRunner(program, folder)
+
+
+class _Child:
+    """A process whose output goes to a log, and which the power switch ends."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.log = folder / f"{name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, command: list[str]) -> None:
+        self.kill()
+        with self.log.open("ab") as out:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def terminate(self) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def wait_for(self, path: Path) -> None:
+        """Until the process has made `path`. Raises RigError when it ends before, or takes too long."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not path.exists():
+            if not self.running:
+                code = self._process.returncode if self._process else None
+                raise RigError(f"{self.log}: the program ended with {code} before it was there; {self.tail()}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise RigError(f"{self.log}: no {path} after {START_TIMEOUT_S:.0f} s; {self.tail()}")
+            time.sleep(POLL_S)
+
+    def tail(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-5:]
+        return "it said: " + " | ".join(lines) if lines else "it said nothing"
+
+
+class NativeRunner:
+    """The host program: flash in `folder`/flash, the serial port a pty that it links at `folder`/serial."""
+
+    def __init__(self, program: Path, folder: Path, arguments: tuple[str, ...] = ()) -> None:
+        self._program, self._arguments = program, arguments
+        self._flash, self._link = folder / "flash", folder / "serial"
+        self._child = _Child(folder, "program")
+
+    @property
+    def running(self) -> bool:
+        return self._child.running
+
+    def start(self) -> str:
+        self._link.unlink(missing_ok=True)
+        self._flash.mkdir(parents=True, exist_ok=True)
+        command = [str(self._program), "--state", str(self._flash), "--serial", str(self._link), *self._arguments]
+        self._child.start(command)
+        self._child.wait_for(self._link)
+        return str(self._link)
+
+    def cut(self) -> None:
+        self._child.kill()
+
+    def stop(self) -> None:
+        self._child.terminate()
+
+
+class QemuRunner:
+    """QEMU's mps2-an386: the flash a file that outlives the emulator, UART0 a pty, halted until someone listens."""
+
+    MACHINE: Final = "mps2-an386"
+    MEMORY_BYTES: Final = 16 << 20
+
+    def __init__(self, program: Path, folder: Path) -> None:
+        if shutil.which("qemu-system-arm") is None:
+            raise ConfigError("qemu-system-arm is not installed: apt install qemu-system-arm")
+        self._program, self._folder = program, folder
+        self._flash, self._qmp_path = folder / "flash.bin", folder / "qmp"
+        self._child = _Child(folder, "qemu")
+        self._qmp: Qmp | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._child.running
+
+    def start(self) -> str:
+        """Boots only once the caller could open the port: see `go`."""
+        self._qmp_path.unlink(missing_ok=True)
+        self._child.start(self._command())
+        self._child.wait_for(self._qmp_path)
+        self._qmp = Qmp.connect(self._qmp_path)
+        return self._qmp.serial_port("serial0")
+
+    def go(self) -> None:
+        """Let it run: no byte that it says is lost, when the port was opened before."""
+        if self._qmp is not None:
+            self._qmp.command("cont")
+
+    def halt(self) -> None:
+        """Stop between two instructions; `cut` then takes the power away there."""
+        if self._qmp is not None:
+            self._qmp.command("stop")
+
+    def cut(self) -> None:
+        if self._qmp is not None:
+            self._qmp.close()
+            self._qmp = None
+        self._child.kill()
+
+    def stop(self) -> None:
+        if self._qmp is not None:
+            self._qmp.quit()
+            self._qmp = None
+        self._child.terminate()
+
+    def _command(self) -> list[str]:
+        memory = f"memory-backend-file,id=psram,mem-path={self._flash},size={self.MEMORY_BYTES},share=on"
+        return [
+            "qemu-system-arm",
+            *("-M", f"{self.MACHINE},memory-backend=psram", "-m", f"{self.MEMORY_BYTES >> 20}M"),
+            *("-object", memory),
+            *("-kernel", str(self._program)),
+            *("-display", "none", "-monitor", "none", "-S", "-serial", "pty"),
+            *("-qmp", f"unix:{self._qmp_path},server=on,wait=off"),
+        ]
+
+
+class BoardRunner:
+    """A board on somebody's bench: its power is a command of theirs, or nobody's."""
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+        self._running = False
+
+    @property
+    def running(self) -> bool:
+        return self._running
+
+    def start(self) -> str:
+        if self._entry.power is not None:
+            run_command(self._entry.power.restore)
+        self._await_port()
+        self._running = True
+        return self._entry.serial
+
+    def cut(self) -> None:
+        """Raises RigError: this rig file has no power control."""
+        power = self._entry.power
+        if power is None:
+            raise RigError(f"{self._entry.id}: its power cannot be cut from here; its rig entry has no `power`")
+        run_command(power.cut)
+        self._running = False
+        time.sleep(power.settle_s)
+
+    def stop(self) -> None:
+        """A board stays on."""
+        self._running = False
+
+    def _await_port(self) -> None:
+        """A USB port comes some time after its board's power."""
+        entry, deadline = self._entry, time.monotonic() + START_TIMEOUT_S
+        if not entry.serial.startswith("/"):
+            return
+        while not Path(entry.serial).exists():
+            if time.monotonic() > deadline:
+                raise RigError(f"{entry.id}: no {entry.serial} after {START_TIMEOUT_S:.0f} s; is the board plugged in?")
+            time.sleep(0.05)
