@@ -203,7 +203,7 @@ class BoardRunner:
 
     def start(self) -> str:
         if self._entry.power is not None:
-            run_command(self._entry.power.on)
+            run_command(self._entry.power.restore)
         self._await_port()
         self._running = True
         return self._entry.serial
@@ -213,7 +213,7 @@ class BoardRunner:
         power = self._entry.power
         if power is None:
             raise RigError(f"{self._entry.id}: its power cannot be cut from here; its rig entry has no `power`")
-        run_command(power.off)
+        run_command(power.cut)
         self._running = False
         time.sleep(power.settle_s)
 
