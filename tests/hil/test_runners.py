@@ -101,7 +101,7 @@ def test_a_switch_that_fails_says_what_it_said(command: list[str], said: str) ->
 def test_qmp_asks_past_events_and_says_refusals(tmp_path: Path) -> None:
     """A stand-in for QEMU: a greeting, then an event before the answers."""
     path = tmp_path / "qmp"
-    answers = [
+    answers: list[list[dict[str, object]]] = [
         [{"QMP": {"version": {}}}],
         [{"event": "RESUME"}, {"return": {}}],
         [{"return": [{"label": "compat_monitor0"}, {"label": "serial0", "filename": "pty:/dev/pts/7"}]}],
