@@ -87,7 +87,7 @@ std::uint64_t raw_window_bytes(const Measured& of, Span<const std::uint64_t> sta
     std::uint64_t plain = bytes_field(std::strlen(of.task)) + number_field(start_ms[first]) +
                           number_field(of.window_duration_ms) + number_field(of.rows) + number_field(of.channels) +
                           kScaleField + bytes_field(kConsentBytes);
-    const std::size_t last = std::min(start_ms.size(), first + per_packet);
+    const std::size_t last = std::min<std::size_t>(start_ms.size(), first + per_packet);
     for (std::size_t at = first; at < last; ++at) plain += bytes_field(number_field(start_ms[at] - start_ms[first]) + values);
     total += number_field(kPacketVersion) + number_field(1) + number_field(sequence) + bytes_field(plain + kTagBytes);
   }
