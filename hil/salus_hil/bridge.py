@@ -143,8 +143,8 @@ class Bridge:
         try:
             if self._connection is not None:
                 await self._connection.publish(message.topic, message.payload, retain=message.retain)
-                await self._console.send(pb.PublishDone(id=message.id))
-        except (NotConnected, PortError) as error:
+                await self._console.do(pb.PublishDone(id=message.id))  # lost on the line, it is said again
+        except (NotConnected, PortError, Silent, CommandFailed) as error:
             log.info("not_published", topic=message.topic, why=str(error))
         finally:
             self._room.release()

@@ -3,6 +3,7 @@
 HilError
 ├── ConfigError      ours: a rig's or wearable's configuration is wrong (the chain package's, re-exported)
 ├── MissingEngine    ours: this machine has no interpreter for the device model
+├── MissingTool      ours: a program that builds or runs something is not installed, or fails
 ├── FlashError       ours: what a wearable keeps on disk is damaged or of another device
 ├── PortError        ours: a serial port does not open, is another program's, or is gone
 ├── Silent           theirs: a device does not answer on its console
@@ -21,6 +22,10 @@ class HilError(Exception):
 
 class MissingEngine(HilError):
     """No TFLM on this platform; the message names the platform and what would do."""
+
+
+class MissingTool(HilError):
+    """Something cannot be built or run here; the message says what is missing, and what it said."""
 
 
 class FlashError(HilError):
@@ -48,4 +53,14 @@ class RigError(HilError):
     """A wearable of a rig cannot be started, stopped or awaited; the message says which, and what it said."""
 
 
-__all__ = ["CommandFailed", "ConfigError", "FlashError", "HilError", "MissingEngine", "PortError", "RigError", "Silent"]
+__all__ = [
+    "CommandFailed",
+    "ConfigError",
+    "FlashError",
+    "HilError",
+    "MissingEngine",
+    "MissingTool",
+    "PortError",
+    "RigError",
+    "Silent",
+]

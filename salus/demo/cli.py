@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class Wearables(StrEnum):
+    """`auto`: native where a compiler and its libraries are there, else tflm, and says so."""
+
+    AUTO = "auto"
+    NATIVE = "native"
+    TFLM = "tflm"
 
 
 def demo(
@@ -25,6 +34,10 @@ def demo(
         str, typer.Option(help="An MQTT broker of your own (mqtt:// or mqtts://); else one is started.")
     ] = "",
     seed: Annotated[int, typer.Option(help="Seed of everything drawn: who pre-trains, initial weights, batches.")] = 0,
+    wearable: Annotated[
+        Wearables,
+        typer.Option(help="What runs the wearables: the firmware as host programs, or Python with the genuine TFLM."),
+    ] = Wearables.AUTO,
     quick: Annotated[bool, typer.Option("--quick", help="Shorter pre-training: for tests, not for figures.")] = False,
 ) -> None:
     """One patient's day, end to end: wearables, gateways, chain, rounds, a release over MQTT, and a report.
@@ -45,5 +58,6 @@ def demo(
             broker=broker,
             seed=seed,
             quick=quick,
+            wearable=wearable.value,
         )
     )

@@ -19,3 +19,4 @@ class Options:
     broker: str
     seed: int
     quick: bool
+    wearable: str = "auto"  # native, tflm, or native where it builds

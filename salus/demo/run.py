@@ -15,10 +15,13 @@ from salus.demo.follow import Follower, phases_done, told
 from salus.demo.options import Options
 from salus.demo.prepare import Prepared, prepare
 from salus.demo.stages import Stages
+from salus.demo.workspace import Workspace
 from salus.errors import DemoError
 from salus.processes import Processes, listening, salus_command
 from salus.report import page, screen
 from salus.report.facts import Facts, ModelFacts
+from salus_hil import firmware
+from salus_hil.errors import MissingTool
 
 START_TIMEOUT_S: Final = 30.0
 BUILD_TIMEOUT_S: Final = 240.0
@@ -33,20 +36,22 @@ def run(options: Options, console: Console | None = None) -> Facts:
     with stages.stage("keys, genesis and configuration"):
         prepared = prepare(options)
     with Processes(prepared.space.logs) as processes:
-        _bring_up(prepared, options, processes, stages)
+        kind = _bring_up(prepared, options, processes, stages)
         _campaign(prepared, processes, stages)
-        facts = _facts(prepared, options, stages)
+        facts = _facts(prepared, options, kind, stages)
     _report(prepared, facts, shown)
     if not facts.verified:
         raise DemoError(f"the last settlement does not verify:\n{facts.verify_output}")
     return facts
 
 
-def _bring_up(prepared: Prepared, options: Options, processes: Processes, stages: Stages) -> None:
+def _bring_up(prepared: Prepared, options: Options, processes: Processes, stages: Stages) -> str:
+    """Everything up to the first day; how the wearables run."""
     space, roles = prepared.space, prepared.roles
     build = ["--out", str(space.model), "--data", options.data, "--seed", str(options.seed)]
     build += ["--serve", str(prepared.builder_port), *(["--quick"] if options.quick else [])]
     processes.start("builder", salus_command("model", "build", prepared.task.name, *build))
+    kind = _wearables(options, space, stages)
     with stages.stage(f"broker and {len(roles.hospitals)} validators"):
         if prepared.broker_port:
             broker = start_broker(processes, space.folder / "broker", prepared.broker_port)
@@ -65,8 +70,25 @@ def _bring_up(prepared: Prepared, options: Options, processes: Processes, stages
         for gateway in roles.gateways:
             processes.start(gateway, salus_command("gateway", "run", str(space.config(gateway))))
         configs = [str(space.config(patient.device)) for patient in roles.patients]
-        processes.start("wearables", salus_command("wearable", "simulate", *configs))
+        command = {"native": "replay", "tflm": "simulate"}[kind]
+        processes.start("wearables", salus_command("wearable", command, *configs))
         processes.wait_until(lambda: phases_done(prepared) >= 1, "the first day", REPLAY_TIMEOUT_S)
+    return kind
+
+
+def _wearables(options: Options, space: Workspace, stages: Stages) -> str:
+    """`native` or `tflm`: builds the firmware, unless it is not wanted. Raises DemoError."""
+    if options.wearable == "tflm":
+        return "tflm"
+    with stages.stage("wearables: build the firmware for this machine"):
+        try:
+            firmware.build("native", space.logs / "firmware.log")
+        except MissingTool as error:
+            if options.wearable == "native":
+                raise DemoError(str(error)) from None
+            stages.say("not to be built here: they run in Python on the genuine TFLM instead (see logs/firmware.log)")
+            return "tflm"
+    return "native"
 
 
 def _campaign(prepared: Prepared, processes: Processes, stages: Stages) -> None:
@@ -88,7 +110,7 @@ def _campaign(prepared: Prepared, processes: Processes, stages: Stages) -> None:
         processes.wait_exit("wearables", REPLAY_TIMEOUT_S)
 
 
-def _facts(prepared: Prepared, options: Options, stages: Stages) -> Facts:
+def _facts(prepared: Prepared, options: Options, kind: str, stages: Stages) -> Facts:
     report = json.loads((prepared.space.model / "report.json").read_text())
     with stages.stage("scores on the unseen part, proofs"):
         scores = gather.scores(prepared)
@@ -103,6 +125,7 @@ def _facts(prepared: Prepared, options: Options, stages: Stages) -> Facts:
         pretrained_on=list(prepared.roles.pretrain),
         patients=[patient.subject for patient in prepared.roles.patients],
         broker=prepared.broker_url,
+        wearables=kind,
         chain_id=prepared.genesis.chain_id.hex(),
         classes=list(prepared.task.classes),
         scores=scores,

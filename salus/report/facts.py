@@ -78,6 +78,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     pretrained_on: list[str]
     patients: list[str]
     broker: str
+    wearables: str  # `native`: the firmware as host programs; `tflm`: Python
     chain_id: str
     classes: list[str]
     scores: list[Score]

@@ -47,6 +47,10 @@ int engine_run(Handle *handle, const std::int8_t *inputs,
   return 0;
 }
 
+std::size_t engine_input_bytes(const Handle *handle) {
+  return handle->engine.input().bytes;
+}
+
 std::size_t engine_output_bytes(const Handle *handle) {
   return handle->engine.output().bytes;
 }

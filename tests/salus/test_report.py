@@ -30,6 +30,7 @@ def facts(hostile: str = "") -> Facts:
         pretrained_on=["1"],
         patients=PATIENTS,
         broker="mosquitto",
+        wearables="native",
         chain_id="ab" * 32,
         classes=["PEN", "ABD"],
         scores=[

@@ -22,6 +22,7 @@ from salus_chain.keys import Signer, verify
 from salus_chain.node.accusations import Accusations
 from salus_chain.node.gossip import Gossip, Later, Send, frames, never
 from salus_chain.node.network import wire
+from salus_chain.node.pool import appetite
 from salus_chain.node.pool.mempool import Mempool
 from salus_chain.node.storage.store import Store
 from salus_chain.node.storage.votes import Slot, VoteLog
@@ -89,6 +90,7 @@ class Ledger:
         self._set_timer = set_timer
         self._gossip = Gossip(send, later, lambda tx_id: TxId(tx_id) in self.mempool, self._moves)
         self._ticked_height = self.state.height
+        self._most = appetite.FIRST  # transactions in a proposal
         self._now_ms = now_ms
         self._events: deque[core.Event] = deque()
         self._outbox: list[tuple[bytes | None, wire.Frame]] = []
@@ -267,7 +269,8 @@ class Ledger:
     def _build(self, round_: int) -> None:
         """A block of what waits; in round 0 none when there is nothing to do."""
         now_ms = self._now_ms()
-        block, after = build_block(self.state, self.mempool.next_block(), now_ms)
+        most = appetite.in_round(self._most, round_)
+        block, after = build_block(self.state, self.mempool.next_block(most), now_ms)
         if round_ == 0 and not block.transactions and not is_due(self.state, block.header.time_ms):
             self.mempool.rebase(self.state, now_ms)
             return
@@ -342,6 +345,7 @@ class Ledger:
         self._votes.sync()  # first: a certificate may hold this node's own COMMIT
         if any(seal.seat == self.seat for seal in decided.certificate.seals):
             self._votes.require(block.header.height, decided.certificate.round)
+        self._most = appetite.after(self._most, len(block.transactions), decided.certificate.round)
         self.store.append(block, decided.certificate, before, after)
         self.state, self.started_ms = after, self._now_ms()
         self._executed.clear()

@@ -67,10 +67,10 @@ bool decode_varint(pb_istream_t& stream, pb_wire_type_t wire_type, std::uint32_t
 
 bool decode_body(pb_istream_t& stream, std::uint32_t tag, Envelope& envelope) {
   std::uint32_t size = 0;
-  if (!pb_decode_varint32(&stream, &size) || size > stream.bytes_left) return false;
+  if (!pb_decode_varint32(&stream, &size)) return false;
   envelope.tag = tag;
   envelope.body = MutableBytes(static_cast<std::uint8_t*>(stream.state), size);
-  return pb_read(&stream, nullptr, size);
+  return pb_read(&stream, nullptr, size);  // false when it is longer than the frame
 }
 
 // Floats lie at any address in a frame. They are moved down over their own tag and length, which are read, and at most

@@ -73,6 +73,21 @@ TEST(FrameWriter, CountsWhatThePortDoesNotTake) {
   EXPECT_EQ(port.out, wire({}));
 }
 
+// A port that took the end of a frame but not its middle has not taken it.
+TEST(FrameWriter, WritesNothingMoreOfAFrameThatWasNotTaken) {
+  struct Stumbling : Writer {
+    bool write(Bytes) override { return ++writes != 2; }
+    int writes = 0;
+  };
+  Stumbling port;
+  FrameWriter writer(port);
+  writer.begin();
+  const Octets payload(1000, 1);
+  writer.append(Bytes(payload.data(), payload.size()));
+  EXPECT_FALSE(writer.end());
+  EXPECT_EQ(port.writes, 2);
+}
+
 TEST(FrameReader, ReadsWhatWasWrittenHoweverItIsCut) {
   for (const std::size_t step : {1, 3, 255, 100000}) {
     Line line;

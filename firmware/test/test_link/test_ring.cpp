@@ -117,6 +117,26 @@ TEST_F(RingTest, FreeBytesIsWhatFitsWithoutADrop) {
   EXPECT_GE(room, 5 * kSector);
 }
 
+TEST_F(RingTest, RoomComesBackWithAcksOfTheOldest) {
+  for (int each = 0; each < 14; ++each) add(50);
+  const std::size_t before = ring_.free_bytes();
+  EXPECT_EQ(ring_.acknowledge(AckRange{1, 1, 8}), 8U);
+  EXPECT_GE(ring_.free_bytes(), before + 2 * kSector);
+}
+
+// The end of a packet in the next sector may look like a record, and is none.
+TEST_F(RingTest, APayloadThatLooksLikeAPacketIsNone) {
+  const ModelPacket first = add(40);
+  RingPacket packet;
+  ASSERT_TRUE(ring_.first(packet));
+  const auto record = flash_.data().begin() + packet.at.offset;
+  ModelPacket image{1, ++sequence_, {}};
+  while (image.payload.size() < kSector) image.payload.insert(image.payload.end(), record, record + 72);
+  ASSERT_EQ(append(ring_, image), LinkStatus::kOk);
+  remount();
+  EXPECT_EQ(contents(ring_), (std::deque<ModelPacket>{first, image}));
+}
+
 TEST_F(RingTest, APacketMaySpanAllButTwoSectors) {
   add(10);
   const ModelPacket large = add(ring_.max_payload_bytes());

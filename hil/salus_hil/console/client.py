@@ -55,6 +55,7 @@ class Console:
         self._waiting: dict[int, asyncio.Future[pb.Frame]] = {}
         self._request_id = secrets.randbelow(1 << 30)  # so that no answer to an earlier host is taken for ours
         self._listeners: list[Heard] = []
+        self._noise_listeners: list[Callable[[Noise], None]] = []
 
     async def open(self) -> None:
         """Open the port; what was open is closed first. Raises PortError."""
@@ -80,6 +81,14 @@ class Console:
         """`heard` is called with each frame that the device says unasked; the result ends that."""
         self._listeners.append(heard)
         return lambda: self._listeners.remove(heard)
+
+    def listen_noise(self, heard: Callable[[Noise], None]) -> Callable[[], None]:
+        """`heard` is called with what is no frame, such as a boot ROM's text or a panic; the result ends that.
+
+        It is known to be none when the next frame begins.
+        """
+        self._noise_listeners.append(heard)
+        return lambda: self._noise_listeners.remove(heard)
 
     # -- commands ----------------------------------------------------------------------------------------------------
 
@@ -245,6 +254,8 @@ class Console:
     def _noise(self, noise: Noise) -> None:
         self.noise_bytes += len(noise.data)
         self.transcript.noise(noise)
+        for heard in tuple(self._noise_listeners):
+            heard(noise)
 
     def _lost(self, why: str) -> None:
         self._drop(f"lost: {why}")

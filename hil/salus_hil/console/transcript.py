@@ -21,9 +21,13 @@ class Transcript:
         self._file = path.open("a", buffering=1, encoding="utf-8") if path is not None else None
 
     def sent(self, frame: Frame) -> None:
+        if self._file is None:  # hundreds of wearables talk without a log
+            return
         self._line(">", _summary(frame))
 
     def received(self, frame: Frame) -> None:
+        if self._file is None:
+            return
         if frame.WhichOneof("body") == "log":
             level = Log.Level.Name(frame.log.level).lower()
             self._line("|", f"{frame.log.uptime_ms / 1000:.3f} {level} {frame.log.text}")

@@ -110,6 +110,19 @@ async def test_what_the_device_says_unasked_is_heard() -> None:
         assert heard.empty()
 
 
+async def test_the_text_of_a_panic_is_heard() -> None:
+    async with _rig(_echo) as (device, console):
+        panics: list[bytes] = []
+        stop = console.listen_noise(lambda noise: panics.append(noise.data))
+        device.say(b"Guru Meditation Error\r\n")
+        await console.hello()
+        assert panics == [b"Guru Meditation Error\r\n"]
+        stop()
+        device.say(b"again\r\n")
+        await console.hello()
+        assert len(panics) == 1
+
+
 async def test_a_port_that_goes_away_ends_the_request() -> None:
     async with _rig(lambda _: []) as (device, console), asyncio.timeout(2):
         asking = asyncio.create_task(console.status())

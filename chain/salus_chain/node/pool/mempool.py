@@ -144,10 +144,10 @@ class Mempool:
         self._finality_ms.clear()
         return taken
 
-    def next_block(self) -> list[Transaction]:
-        """What a proposal made now should hold, in its order."""
+    def next_block(self, most: int = MAX_BLOCK_TRANSACTIONS) -> list[Transaction]:
+        """What a proposal made now should hold, in its order; at most so many."""
         self._refresh()
-        return self._line.first(MAX_BLOCK_TRANSACTIONS, MAX_BLOCK_BYTES // 2)
+        return self._line.first(min(most, MAX_BLOCK_TRANSACTIONS), MAX_BLOCK_BYTES // 2)
 
     def tick(self, now_ms: int) -> None:
         """Drop what waited too long for a gap to close."""
