@@ -1,5 +1,5 @@
 // What the console asks, and how a wearable begins, is told who it is, and ends.
-#include "link.pb.h"
+#include <limits>
 #include "rig.h"
 
 namespace salus::wearable {
@@ -112,7 +112,7 @@ TEST_F(Piece, AGapIsRefused) {
 
 TEST_F(Piece, SamplesThatCannotBeAreRefused) {
   ASSERT_TRUE(rig.inject(0, 10).done());
-  const float values[] = {1.0F, 2.0F, std::nanf("")};
+  const float values[] = {1.0F, 2.0F, std::numeric_limits<float>::quiet_NaN()};
   console::InjectSamples request;
   request.start_ms = kStartMs;
   request.first_sample = 10;
