@@ -12,12 +12,14 @@ import salus_chain.cli
 import salus_coordinator.cli
 import salus_edge.cli
 import salus_hil.cli
+import salus_hil.rigging
 from salus.demo.cli import demo
 from salus.errors import SalusError
 from salus_chain.commands.benching import bench as bench_chain
 from salus_chain.errors import ChainError, ConfigError
 from salus_coordinator.errors import CoordinatorError
 from salus_edge.errors import EdgeError
+from salus_hil.bench.command import device as bench_device
 from salus_hil.console.command import bench as bench_console
 from salus_hil.errors import HilError
 
@@ -52,9 +54,11 @@ app.add_typer(salus_edge.cli.app, name="gateway")
 app.add_typer(salus_coordinator.cli.coordinator_app, name="coordinator")
 app.add_typer(salus_chain.cli.app, name="chain")
 app.add_typer(salus_hil.cli.app, name="wearable")
+app.add_typer(salus_hil.rigging.app, name="hil")
 app.add_typer(salus_coordinator.cli.data_app, name="data")
 salus_coordinator.cli.bench_app.command("chain")(bench_chain)
 salus_coordinator.cli.bench_app.command("console")(bench_console)
+salus_coordinator.cli.bench_app.command("device")(bench_device)
 app.add_typer(salus_coordinator.cli.bench_app, name="bench")
 
 

@@ -120,8 +120,11 @@ def test_the_last_will_says_lost_and_the_next_state_online(enrolled: Wearable, g
     assert gateway.states[-1].link == State.ONLINE
     seen, lost = len(gateway.states), gateway.lost
     enrolled.reset()
-    left = lambda: any(state.link == State.LEAVING for state in gateway.states[seen:])  # noqa: E731
-    gateway.wait(lambda: gateway.lost > lost or left(), "goodbye")
+
+    def gone() -> bool:
+        return gateway.lost > lost or any(state.link == State.LEAVING for state in gateway.states[seen:])
+
+    gateway.wait(gone, "goodbye")
     gateway.wait(lambda: len(gateway.states) > seen and gateway.states[-1].link == State.ONLINE, "online again")
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from salus_hil.rig.broker import Mosquitto
-from salus_hil.rig.driver import Settings, Wearable
+from salus_hil.rig.driver import Wearable
+from salus_hil.rig.enrolment import Settings
 from salus_hil.rig.gateway import RigGateway
 from salus_hil.rig.identity import Identity
 from salus_hil.rig.package import Release, recording

@@ -8,7 +8,8 @@ import pytest
 
 from salus_edge.proto import console_pb2 as pb
 from salus_hil.errors import CommandFailed
-from salus_hil.rig.driver import Settings, Wearable, provisioning
+from salus_hil.rig.driver import Wearable
+from salus_hil.rig.enrolment import Settings, provisioning
 from salus_hil.rig.identity import Identity
 from salus_hil.rig.package import Release
 

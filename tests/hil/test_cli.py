@@ -18,7 +18,7 @@ from tests.hil.rig import dataset, write_config
 
 @pytest.fixture(autouse=True)
 def logging_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_log_to_stderr", lambda: None)
+    monkeypatch.setattr(process, "log_to_stderr", lambda: None)
 
 
 def said(path: Path) -> tuple[int, str]:

@@ -33,6 +33,7 @@ ON_WINDOWS: Final[dict[str, Callable[[str, _Given, Inlet], Reshape]]] = {
 }
 BLOCKS: Final = tuple(sorted([*STREAM, *EITHER, *CUTTERS, *ON_WINDOWS]))
 MOST_CHANNELS: Final = 16
+MOST_SAMPLES: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ def build(task: Task, arm: Wrist) -> Blocks:
     reshapes: list[Reshape] = []
     cutter: Cutter[Any] | None = None
     inlet = Inlet(len(task.channels), float(np.float32(task.rate_hz)), wrist=arm)
+    if not 1 <= len(task.channels) <= MOST_CHANNELS or not 1 <= task.window.samples <= MOST_SAMPLES:
+        raise TaskError(f"task {task.name}: 1 to {MOST_CHANNELS} channels, and windows of 1 to {MOST_SAMPLES} samples")
     for index, block in enumerate(task.frontend):
         where = f"task {task.name}, frontend[{index}] ({block.block})"
         name, given = block.block, block.parameters

@@ -92,6 +92,7 @@ class FrontEnd:
         rate).
         """
         self._check(chunk)
+        chunk = replace(chunk, rate_hz=float(np.float32(chunk.rate_hz)))  # as a manifest carries it
         if state is None:
             starts = tuple(stage.start for stage in self.blocks.stream)
             state = State(starts, self.blocks.cutter.start, chunk.t0_ms, chunk.t0_ms, 0)

@@ -13,9 +13,9 @@ namespace salus {
 
 enum class FrontEndStatus : std::uint8_t {
   kOk,
-  kMalformed,       // not a serialised FrontEnd, or samples that are no whole rows
-  kWrongFrontEnd,   // an unknown block, a parameter that cannot be, or other channels than the sensor's
-  kMemoryTooSmall,  // `memory_needed_bytes` says how much is
+  kMalformed,      // not a serialised FrontEnd, or samples that are no whole rows
+  kWrongFrontEnd,  // an unknown block, a parameter that cannot be, or other channels than the sensor's
+  kMemoryTooSmall,
   kNotConfigured,
   kNotFinite,
 };
@@ -39,6 +39,10 @@ class Pipeline;
 
 class FrontEnd {
  public:
+  FrontEnd() = default;
+  FrontEnd(const FrontEnd&) = delete;  // what is built points to it
+  FrontEnd& operator=(const FrontEnd&) = delete;
+
   // The largest size of `keep`.
   static constexpr std::size_t kKeptBytes = 80;
   static constexpr std::size_t kMaxChannels = 16;
@@ -58,9 +62,10 @@ class FrontEnd {
   // The patient has put the wearable on anew: the orientation is to be found again.
   void don();
 
-  void set_wrist(Wrist wrist);
+  void set_wrist(Wrist wrist) { wrist_ = wrist; }
 
-  // What must outlive a restart (the orientation); empty when there is none. `restore` refuses what `keep` did not make.
+  // What must outlive a restart (the orientation); empty when there is none. `restore` refuses what `keep` did not
+  // make.
   [[nodiscard]] std::size_t keep(MutableBytes out) const;
   [[nodiscard]] FrontEndStatus restore(Bytes kept);
 
@@ -71,16 +76,16 @@ class FrontEnd {
   [[nodiscard]] std::uint32_t duration_ms() const;
   [[nodiscard]] std::size_t raw_channels() const;
   [[nodiscard]] float rate_hz() const;  // of the raw samples
-  [[nodiscard]] std::size_t memory_used_bytes() const;
-  [[nodiscard]] std::size_t memory_needed_bytes() const;  // by the last `configure`, also when it was too much
+  [[nodiscard]] std::size_t memory_used_bytes() const { return used_bytes_; }
 
  private:
   frontend::Pipeline* pipeline_ = nullptr;
-  std::size_t needed_bytes_ = 0;
+  std::size_t used_bytes_ = 0;
+  Wrist wrist_ = Wrist::kAsTrained;
 };
 
 // round(value / scale) + zero_point, halves to even, clipped to int8: the model's input. In double, as the gateway
-// quantises, so that both agree to the last bit. The spans are of one length; values are finite, scale is above 0.
+// quantises, so that both agree to the last bit. The spans are of one length; scale is above 0.
 void quantise(Span<const float> values, float scale, std::int32_t zero_point, Span<std::int8_t> out);
 
 }  // namespace salus

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from salus_chain.proto.release_pb2 import ReleaseMessage
 from salus_edge.errors import Refused
-from salus_edge.frontend import Chunk, FrontEnd, State, Windows
+from salus_edge.frontend import Chunk, FrontEnd, State, joined
 from salus_edge.link import BootCounter, Connection, Label, Sealer, Will, derive_keys, encode_labels, topic
 from salus_edge.proto.console_pb2 import Frame, InjectReply, InjectSamples
 from salus_edge.proto.link_pb2 import ReleaseStatus
@@ -60,7 +60,7 @@ class Session:
         self._tasks: list[asyncio.Task[None]] = []
         self._front: State | None = None
         self._piece_ms, self._next_sample, self._position = -1, 0, 0
-        self._ready = _none(task, self.device.front_end)
+        self._ready = self.device.front_end.none
         self._heard_s = time.monotonic()
         self.heard = 0
         self.windows = 0
@@ -92,7 +92,7 @@ class Session:
             if message.first_sample:
                 raise Refused("gap", f"a piece begins with sample 0, not {message.first_sample}")
             self._piece_ms, self._next_sample, self._front = message.start_ms, 0, None
-            self._ready = _none(self.task, self.device.front_end)
+            self._ready = self.device.front_end.none
         if message.first_sample > self._next_sample:
             raise Refused("gap", f"sample {message.first_sample} where {self._next_sample} is next")
         if message.first_sample == self._next_sample:
@@ -111,13 +111,10 @@ class Session:
             self._front, new = self.device.front_end.step(self._front, Chunk(samples, t0_ms, self.task.rate_hz))
             self._next_sample += len(samples)
             self.windows += len(new.start_ms)
-            old = self._ready
-            self._ready = Windows(
-                np.concatenate([old.start_ms, new.start_ms]), np.concatenate([old.windows, new.windows])
-            )
+            self._ready = joined(self._ready, new)
         while len(self._ready.start_ms) >= self._per_packet or (ends and len(self._ready.start_ms)):
-            start_ms, windows, n = *self._ready, self._per_packet
-            group, self._ready = Windows(start_ms[:n], windows[:n]), Windows(start_ms[n:], windows[n:])
+            group = self._ready.part(slice(self._per_packet))
+            self._ready = self._ready.part(slice(self._per_packet, None))
             self._position += len(group.start_ms)
             self.device.measure(group, self._position)
 
@@ -153,8 +150,3 @@ class Session:
 
     async def _publish_state(self) -> None:
         await self._link.publish(self.speaker.topic("state"), self.device.say_state(False), retain=True)
-
-
-def _none(task: Task, front_end: FrontEnd) -> Windows:
-    shape = (0, task.window.samples, front_end.channels)
-    return Windows(np.zeros(0, np.int64), np.zeros(shape, np.float32))

@@ -180,7 +180,7 @@ class FakeWearable:
         kept = self._provisioned
         if not (kept.release_public_key and kept.chain_id):
             raise Refused("not_ready", "not provisioned")
-        status = self._first.take(said, kept.release_public_key, kept.chain_id)
+        status = self._first.take(said)
         if self._first.whole is not None:
             flash = Flash.open(self._folder, kept.device.encode() + kept.chain_id + kept.link_secret)
             Slots(flash).provision(*self._first.whole)

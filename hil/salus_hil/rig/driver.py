@@ -9,8 +9,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -25,26 +24,17 @@ from salus_edge.proto.link_pb2 import ReleaseStatus
 from salus_hil.bridge import Bridge
 from salus_hil.console import Console
 from salus_hil.errors import HilError, PortError, RigError, Silent
+from salus_hil.rig.enrolment import Settings, provisioning
+from salus_hil.rig.frames import piece_frames
 from salus_hil.rig.identity import Identity
 from salus_hil.rig.rigfile import RigWearable
 from salus_hil.rig.runners import QemuRunner, Runner
 
 CALL_S: Final = 120.0  # for any one call: the console itself gives up long before
 READY_S: Final = 20.0
-SAMPLES_PER_FRAME: Final = 250
 
 T = TypeVar("T")
 StatusCheck = Callable[[pb.Status], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a test may want otherwise."""
-
-    ring_packets: int = 256
-    features_per_packet: int = 4
-    windows_per_packet: int = 2
-    ack_timeout_ms: int = 500
 
 
 class Wearable:
@@ -320,38 +310,6 @@ class Wearable:
         if self._console is not None:
             console, self._console = self._console, None
             self._run(console.close())
-
-
-def provisioning(identity: Identity, broker_url: str, settings: Settings) -> pb.Provision:
-    """All that makes a wearable somebody's."""
-    return pb.Provision(
-        device=identity.device,
-        federation=identity.federation,
-        chain_id=identity.chain_id,
-        link_secret=identity.link_secret,
-        release_public_key=identity.release.public_key,
-        gateway_public_key=identity.gateway.public_key,
-        broker_url=broker_url,
-        ring_packets=settings.ring_packets,
-        features_per_packet=settings.features_per_packet,
-        windows_per_packet=settings.windows_per_packet,
-        ack_timeout_ms=settings.ack_timeout_ms,
-    )
-
-
-def piece_frames(
-    samples: NDArray[np.float32], start_ms: int, first: int = 0, ends: bool = True
-) -> Iterator[pb.InjectSamples]:
-    """The frames of a piece (n, channels) from its sample `first` on."""
-    for start in range(first, len(samples), SAMPLES_PER_FRAME):
-        part = samples[start : start + SAMPLES_PER_FRAME]
-        yield pb.InjectSamples(
-            start_ms=start_ms,
-            channels=samples.shape[1],
-            values=part.ravel().tolist(),
-            first_sample=start,
-            ends_piece=ends and start + len(part) == len(samples),
-        )
 
 
 def _shown(status: pb.Status) -> str:

@@ -31,10 +31,13 @@ _ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class Power(Config, frozen=True):
-    """Commands that cut a board's power and give it back, and how long the board then needs to be quiet."""
+    """Commands that cut a board's power and give it back, and for how long it stays cut at least.
 
-    off: list[str]
-    on: list[str]
+    (YAML takes a key `on` or `off` for a boolean: hence these names.)
+    """
+
+    cut: list[str]
+    restore: list[str]
     settle_s: float = 1.0
 
 
@@ -124,6 +127,6 @@ def _check_board(where: str, entry: Entry) -> None:
     if not entry.serial.startswith(("/", *_URLS)):
         raise ConfigError(f"{where}: serial {entry.serial!r} is no path, nor socket://host:port or rfc2217://host:port")
     if "power" in entry.fixtures and entry.power is None:
-        raise ConfigError(f"{where}: the fixture power needs `power: {{off: [command], on: [command]}}`")
-    if entry.power is not None and not (entry.power.off and entry.power.on and entry.power.settle_s >= 0.0):
-        raise ConfigError(f"{where}: power has a command in off and in on, and settle_s is 0 or more")
+        raise ConfigError(f"{where}: the fixture power needs `power: {{cut: [command], restore: [command]}}`")
+    if entry.power is not None and not (entry.power.cut and entry.power.restore and entry.power.settle_s >= 0.0):
+        raise ConfigError(f"{where}: power has a command in cut and in restore, and settle_s is 0 or more")

@@ -18,14 +18,14 @@ from salus_hil.virtual.wearable import VirtualWearable
 
 def simulate(paths: list[Path]) -> None:
     """Run the wearables of these configuration files to their end. Raises what the first failing one raises."""
-    _log_to_stderr()
+    log_to_stderr()
     configs = [read_wearable(path) for path in paths]
     try:
         asyncio.run(run_all(configs, load_tflm))
     except* asyncio.CancelledError:
         raise
     except* Exception as group:
-        raise _first(group) from None
+        raise first_of(group) from None
 
 
 async def run_all(configs: list[Wearable], load: Load) -> None:
@@ -41,14 +41,15 @@ async def run_all(configs: list[Wearable], load: Load) -> None:
             group.create_task(wearable.run(), name=config.file.device)
 
 
-def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
+def first_of(group: BaseExceptionGroup[Exception]) -> BaseException:
+    """The first error inside."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
-def _log_to_stderr() -> None:
+def log_to_stderr() -> None:
     """One JSON object a line."""
     structlog.configure(
         processors=[

@@ -1,0 +1,1 @@
+"""`salus wearable replay`: people's recordings through the firmware itself, as a process of this machine each."""
