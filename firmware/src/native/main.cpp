@@ -18,6 +18,7 @@
 #include <cstring>
 #include <string>
 
+#include "../version.h"
 #include "board_clock.h"
 #include "board_partition.h"
 #include "board_random.h"
@@ -27,7 +28,6 @@
 #include "engine/portable/portable_engine.h"
 #include "network_mosquitto.h"
 #include "serial_pty.h"
-#include "../version.h"
 #include "wearable/network_serial.h"
 #include "wearable/wearable.h"
 
@@ -37,22 +37,17 @@ namespace {
 constexpr std::size_t kRingBytes = 4 << 20;
 constexpr std::size_t kSlotsBytes = 2 << 20;
 constexpr std::size_t kHeapBudgetBytes = 16 << 20;  // what a program of this kind may take
-constexpr std::size_t kWindowValues = 16 * 1024;    // of one window
 constexpr long kLongestWaitMs = 1000;
 
-template <typename T, std::size_t kCount>
-MutableBytes bytes_of(T (&array)[kCount]) {
-  return MutableBytes(reinterpret_cast<std::uint8_t*>(array), sizeof array);
-}
-
-alignas(16) std::uint8_t front_end[512 * 1024];
-alignas(16) std::uint8_t base_arena[512 * 1024];
-alignas(16) std::uint8_t personal_arena[128 * 1024];
-alignas(16) std::uint8_t input[kWindowValues];
-alignas(16) std::uint8_t features[64 * 1024];
-float windows[4 * kWindowValues];
-alignas(16) std::uint8_t packet[kMaxPacketBytes];
-alignas(16) std::uint8_t inbox[kMaxPacketBytes];
+// No more than a board of this kind has, so that what runs here runs there.
+alignas(16) std::uint8_t front_end[64 * 1024];
+alignas(16) std::uint8_t base_arena[64 * 1024];
+alignas(16) std::uint8_t personal_arena[16 * 1024];
+alignas(16) std::uint8_t input[8 * 1024];
+alignas(16) std::uint8_t features[16 * 1024];
+alignas(16) std::uint8_t windows[48 * 1024];
+alignas(16) std::uint8_t packet[32 * 1024];
+alignas(16) std::uint8_t inbox[32 * 1024];
 std::uint8_t frame[console::FrameReader::memory_bytes(console::kMaxFrameBytes)];
 
 volatile std::sig_atomic_t stop_wanted = 0;
@@ -115,7 +110,8 @@ void wait(const SerialPty& serial, const NetworkMosquitto& mqtt, std::uint64_t d
   pollfd files[2] = {{serial.device_side(), POLLIN, 0}, {mqtt.socket(), POLLIN, 0}};
   if (mqtt.wants_write()) files[1].events |= POLLOUT;
   const std::uint64_t now_us = clock.monotonic_us();
-  const long wait_ms = due_us <= now_us ? 0 : static_cast<long>(std::min<std::uint64_t>((due_us - now_us) / 1000 + 1, kLongestWaitMs));
+  const long wait_ms =
+      due_us <= now_us ? 0 : static_cast<long>(std::min<std::uint64_t>((due_us - now_us) / 1000 + 1, kLongestWaitMs));
   const timespec timeout = {wait_ms / 1000, wait_ms % 1000 * 1'000'000};
   (void)::ppoll(files, 2, &timeout, &signals);
 }
@@ -150,9 +146,9 @@ int run(char** arguments, const Options& options) {
   HostVitals vitals;
   static PortableEngine base_engine, personal_engine;
   Network& network = options.carried ? static_cast<Network&>(carried) : mqtt;
-  const wearable::Parts parts = {kFirmwareVersion, "native", clock, reset,   store,       ring,
-                                 slots,            network,  vitals, nullptr, base_engine, personal_engine};
-  const wearable::Memory memory = {front_end, base_arena, personal_arena, input, features, bytes_of(windows), packet, inbox};
+  const wearable::Parts parts = {kFirmwareVersion, "native", clock,   reset,       store,          ring, slots,
+                                 network,          vitals,   nullptr, base_engine, personal_engine};
+  const wearable::Memory memory = {front_end, base_arena, personal_arena, input, features, windows, packet, inbox};
   static wearable::Wearable device(parts, memory);
   console::Console console(serial, device, frame);
   device.set_console(&console);
@@ -190,7 +186,8 @@ int main(int count, char** arguments) {
     std::fprintf(stderr, "usage: salus-wearable --state DIR [--serial LINK] [--network mqtt|serial]\n");
     return EXIT_FAILURE;
   }
-  if (::mkdir(options.state.c_str(), S_IRWXU) != 0 && errno != EEXIST) return salus::native::fail(options.state.c_str());
+  if (::mkdir(options.state.c_str(), S_IRWXU) != 0 && errno != EEXIST)
+    return salus::native::fail(options.state.c_str());
   // Two programs on one state would seal under the same nonces. The lock ends with the program.
   const int lock = ::open((options.state + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
   if (lock < 0 || ::flock(lock, LOCK_EX | LOCK_NB) != 0) return salus::native::fail((options.state + "/lock").c_str());

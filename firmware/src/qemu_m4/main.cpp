@@ -55,8 +55,8 @@ class UartWriter final : public console::Writer {
   const bool mounted = store.mount();
   static PortableEngine base_engine, personal_engine;
   static wearable::NetworkSerial network;
-  static const wearable::Parts parts = {kFirmwareVersion, "qemu_m4", clock,  reset,   store,       ring,
-                                        slots,            network,   vitals, nullptr, base_engine, personal_engine};
+  static const wearable::Parts parts = {kFirmwareVersion, "qemu_m4", clock,   reset,       store,          ring, slots,
+                                        network,          vitals,    nullptr, base_engine, personal_engine};
   static const wearable::Memory memory = {front_end, base_arena, personal_arena, input,
                                           features,  windows,    packet,         inbox};
   static wearable::Wearable device(parts, memory);

@@ -17,7 +17,7 @@
 namespace salus::wearable {
 
 constexpr std::uint64_t kStartMs = 1'767'225'600'000;
-constexpr std::size_t kChannels = 3;   // as tests/hil/rig.py: 50 Hz, windows of 32 samples, 16 apart
+constexpr std::size_t kChannels = 3;  // as tests/hil/rig.py: 50 Hz, windows of 32 samples, 16 apart
 constexpr std::size_t kWindow = 32;
 constexpr std::size_t kHop = 16;
 
@@ -70,8 +70,9 @@ struct Rig {
       return MutableBytes(reinterpret_cast<std::uint8_t*>(all.data()), all.size() * sizeof(float));
     };
     const auto octets = [](Octets& all) { return MutableBytes(all.data(), all.size()); };
-    const Parts parts = {"1.2.3", "fake",  clock,  reset, store,       ring,
-                         slots,   network, vitals, sensor ? &*sensor : nullptr, base_engine, personal_engine};
+    const Parts parts = {"1.2.3",     "fake",         clock,   reset,  store,
+                         ring,        slots,          network, vitals, sensor ? &*sensor : nullptr,
+                         base_engine, personal_engine};
     const Memory memory = {floats(front_end), octets(base_arena), octets(personal_arena), octets(input),
                            octets(features),  floats(windows),    octets(packet),         octets(inbox)};
     device = std::make_unique<Wearable>(parts, memory);
@@ -160,7 +161,8 @@ struct Rig {
     std::vector<Said> found;
     for (; read < network.published().size(); ++read) {
       const auto& message = network.published()[read];
-      Said said{message.topic.substr(topic("").size()), 0, 0, message.id, message.retain, Octets(message.payload.size())};
+      Said said{message.topic.substr(topic("").size()), 0, 0, message.id, message.retain,
+                Octets(message.payload.size())};
       Opened opened{};
       EXPECT_EQ(open_packet(view_of(keys().up), message.topic.c_str(), view(message.payload),
                             MutableBytes(said.plaintext.data(), said.plaintext.size()), opened),

@@ -1,5 +1,6 @@
 // What the console asks, and how a wearable begins, is told who it is, and ends.
 #include <limits>
+
 #include "rig.h"
 
 namespace salus::wearable {

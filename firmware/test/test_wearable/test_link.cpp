@@ -13,7 +13,8 @@ struct LinkTest : testing::Test {
 };
 
 TEST_F(LinkTest, ItIsConnectedAsItsTopicsSay) {
-  EXPECT_EQ(rig.network.topics(), (std::vector<std::string>{Rig::topic("release"), Rig::topic("command"), Rig::topic("ack")}));
+  EXPECT_EQ(rig.network.topics(),
+            (std::vector<std::string>{Rig::topic("release"), Rig::topic("command"), Rig::topic("ack")}));
   EXPECT_EQ(rig.network.will().topic, Rig::topic("state"));
   const Bytes will = rig.network.will().payload;
   EXPECT_EQ(std::string(will.begin(), will.end()), "lost");
