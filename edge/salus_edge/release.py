@@ -131,7 +131,8 @@ def _check_form(manifest: release_pb2.Manifest) -> None:
             manifest.kind == release_pb2.Manifest.BASE and manifest.signer_role == release_pb2.Manifest.RELEASE_KEY
         ),
         "sha256 has 32 bytes": len(manifest.sha256) == 32,
-        "input and output quantisations are such": usable_quantisation(manifest.input) and usable_quantisation(manifest.output),
+        "input and output quantisations are such": usable_quantisation(manifest.input)
+        and usable_quantisation(manifest.output),
         f"1 to {MAX_GOLDENS} golden inputs of the input's shape": (
             0 < len(inputs) <= MAX_GOLDENS and size > 0 and all(len(each) == size for each in inputs)
         ),

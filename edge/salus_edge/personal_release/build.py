@@ -17,7 +17,7 @@ from salus_edge.link.release_sender import Transfer
 from salus_edge.personal_release.dense import Dense, Floats, Quantisation, run
 from salus_edge.personal_release.template import fill
 from salus_edge.release import sign_manifest
-from salus_edge.task import Layer, Task
+from salus_edge.task import Task
 
 HEAD_STEP: Final = 4  # a head's units are padded to a multiple: ESP-NN is wrong for 2 outputs
 GOLDENS: Final = 4
@@ -34,9 +34,19 @@ class AlarmRule:
     confirm: int = 1
 
 
-def head_units(task: Task) -> int:
-    """How many logits the template has; the first ones are the task's classes."""
-    return -(-len(task.classes) // HEAD_STEP) * HEAD_STEP
+@dataclass(frozen=True, slots=True)
+class DenseRow:
+    """A dense layer as it stands in the template, with `units` padded."""
+
+    name: str
+    units: int
+    relu: bool
+
+
+def dense_rows(task: Task) -> tuple[DenseRow, ...]:
+    """Trunk and head. The head's first units are the task's classes, the others pad it."""
+    trunk = tuple(DenseRow(f"trunk{index}", layer.units, layer.relu) for index, layer in enumerate(task.trunk))
+    return (*trunk, DenseRow("head", -(-len(task.classes) // HEAD_STEP) * HEAD_STEP, False))
 
 
 def quantise_layers(task: Task, layout: Layout, flat: Floats, features: NDArray[np.int8]) -> tuple[Dense, ...]:
@@ -45,13 +55,13 @@ def quantise_layers(task: Task, layout: Layout, flat: Floats, features: NDArray[
     here = Quantisation(float(np.float32(task.feature.scale)), task.feature.zero_point)
     x = here.dequantise(features)
     layers: list[Dense] = []
-    for name, layer, units in _rows(task):
-        kernel = np.asarray(weights[f"{name}/kernel"], np.float32)
-        bias = np.asarray(weights[f"{name}/bias"], np.float32)
+    for row in dense_rows(task):
+        kernel = np.asarray(weights[f"{row.name}/kernel"], np.float32)
+        bias = np.asarray(weights[f"{row.name}/bias"], np.float32)
         x = np.asarray(x @ kernel + bias, np.float32)
-        x = np.maximum(x, 0) if layer.relu else x
-        after = _range(x, layer.relu)
-        layers.append(Dense.quantise(name, kernel, bias, here, after, layer.relu, units))
+        x = np.maximum(x, 0) if row.relu else x
+        after = _range(x, row.relu)
+        layers.append(Dense.quantise(row.name, kernel, bias, here, after, row.relu, row.units))
         here = after
     return tuple(layers)
 
@@ -100,7 +110,7 @@ def build_personal(
         arena_bytes=base.personal_template.arena_bytes,
         flash_bytes=len(model),
         input=pb.Quantisation(scale=base.output.scale, zero_point=base.output.zero_point, shape=[features.shape[1]]),
-        output=pb.Quantisation(scale=output.scale, zero_point=output.zero_point, shape=[head_units(task)]),
+        output=pb.Quantisation(scale=output.scale, zero_point=output.zero_point, shape=[len(layers[-1].bias)]),
         golden_inputs=[each.tobytes() for each in inputs],
         goldens=[pb.Golden(name="logits", outputs=[each.tobytes() for each in run(layers, inputs)])],
         chain_id=chain_id,
@@ -113,11 +123,6 @@ def build_personal(
         ),
     )
     return Transfer(sign_manifest(manifest.SerializeToString(deterministic=True), signer), model)
-
-
-def _rows(task: Task) -> list[tuple[str, Layer, int]]:
-    trunk = [(f"trunk{index}", layer, layer.units) for index, layer in enumerate(task.trunk)]
-    return [*trunk, ("head", Layer(layer="dense", units=len(task.classes)), head_units(task))]
 
 
 def _range(x: Floats, relu: bool) -> Quantisation:

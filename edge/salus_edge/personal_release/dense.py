@@ -50,7 +50,9 @@ class Dense:
         cls, name: str, kernel: Floats, bias: Floats, input: Quantisation, output: Quantisation, relu: bool, units: int
     ) -> Dense:
         """From float `kernel` (inputs, n) and `bias` (n,); rows of zeros are added up to `units`."""
-        scale = np.float32(max(float(np.abs(kernel).max(initial=0.0)) / INT8_MOST, LEAST_SCALE))
+        # Fine enough for the weights, and coarse enough that no bias is beyond half of an int32.
+        for_bias = float(np.abs(bias).max(initial=0.0)) / input.scale / 2**30
+        scale = np.float32(max(float(np.abs(kernel).max(initial=0.0)) / INT8_MOST, for_bias, LEAST_SCALE))
         steps = np.clip(np.rint(kernel.astype(np.float64) / float(scale)), -INT8_MOST, INT8_MOST)
         bias_scale = np.float32(np.float32(input.scale) * scale)
         bias_steps = np.clip(np.rint(bias.astype(np.float64) / float(bias_scale)), -INT32_MOST, INT32_MOST)
