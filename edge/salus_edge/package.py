@@ -39,6 +39,7 @@ class ModelPackage:
     base: bytes
     base_sha256: bytes
     manifest: bytes
+    template: bytes = b""  # of personal releases; empty in a package that has none
 
 
 def read_package(folder: Path) -> ModelPackage:
@@ -58,6 +59,7 @@ def read_package(folder: Path) -> ModelPackage:
     manifest = (folder / "manifest.pb").read_bytes()
     if release_pb2.Manifest.FromString(manifest).sha256 != sha256(base).digest():
         raise ConfigError(f"{folder / 'manifest.pb'}: names another base than base.tflite")
+    template = folder / "template.tflite"
     fixed = np.frombuffer(raw, "<i4").astype(np.int32)
     return ModelPackage(
         task,
@@ -70,4 +72,5 @@ def read_package(folder: Path) -> ModelPackage:
         base,
         sha256(base).digest(),
         manifest,
+        template.read_bytes() if template.is_file() else b"",
     )

@@ -131,7 +131,8 @@ def _check_form(manifest: release_pb2.Manifest) -> None:
             manifest.kind == release_pb2.Manifest.BASE and manifest.signer_role == release_pb2.Manifest.RELEASE_KEY
         ),
         "sha256 has 32 bytes": len(manifest.sha256) == 32,
-        "input and output quantisations are such": _usable(manifest.input) and _usable(manifest.output),
+        "input and output quantisations are such": usable_quantisation(manifest.input)
+        and usable_quantisation(manifest.output),
         f"1 to {MAX_GOLDENS} golden inputs of the input's shape": (
             0 < len(inputs) <= MAX_GOLDENS and size > 0 and all(len(each) == size for each in inputs)
         ),
@@ -156,7 +157,8 @@ def _check_fit(manifest: release_pb2.Manifest, task: Task) -> None:
         raise Refused("malformed", "the features' scale or zero point is not the task's, which is fixed")
 
 
-def _usable(quantisation: release_pb2.Quantisation) -> bool:
+def usable_quantisation(quantisation: release_pb2.Quantisation) -> bool:
+    """A positive scale, and a zero point that an int8 can be."""
     return 0 < quantisation.scale < float("inf") and -128 <= quantisation.zero_point <= 127
 
 

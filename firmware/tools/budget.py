@@ -36,9 +36,9 @@ def check(target, source, env):
         budget = int(env.GetProjectOption(f"custom_{what}_budget", "0").replace("_", ""))
         if not budget:
             continue
-        print(f"{what:5} {used:>9,} of {budget:>9,} bytes ({100 * used / budget:.1f} %)")  # noqa: T201
+        print(f"{what:5} {used:>9,} of {budget:>9,} bytes ({100 * used / budget:.1f} %)")
         if used > budget:
-            print(f"{program}: {used - budget:,} bytes of {what} over the budget", file=sys.stderr)  # noqa: T201
+            print(f"{program}: {used - budget:,} bytes of {what} over the budget", file=sys.stderr)
             exceeded = True
     if exceeded:
         Path(program).unlink()  # else the next build would find it made and pass

@@ -2,8 +2,8 @@
 
     python firmware/tools/coverage.py [--least 90] [--reuse]
 
-Fakes are no part of what is measured, nor is what needs a board (the engine over esp-tflite-micro). A source that no test
-compiles counts with all of its lines.
+Fakes are no part of what is measured, nor is what needs a board (the engine over esp-tflite-micro). A source that no
+test compiles counts with all of its lines.
 """
 
 from __future__ import annotations

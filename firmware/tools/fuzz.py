@@ -2,7 +2,7 @@
 
     python firmware/tools/fuzz.py [--seconds 30 | --hours 2] [--jobs 2] [target …]
 
-Each target starts from the seeds of its <target>_seeds.py and from what earlier runs found, in firmware/.pio/fuzz/corpus.
+Each target starts from the seeds of its <target>_seeds.py and from what earlier runs found (firmware/.pio/fuzz/corpus).
 What breaks a target is kept in firmware/.pio/fuzz/crashes, and the exit code is 1.
 """
 
@@ -131,7 +131,8 @@ def main() -> int:
     if given.build_only:
         return 0
     seconds = int(given.hours * 3600 if given.hours else given.seconds)
-    return 0 if all([run(name, seconds) for name in names]) else 1
+    broken = [name for name in names if not run(name, seconds)]
+    return 1 if broken else 0
 
 
 if __name__ == "__main__":

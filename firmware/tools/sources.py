@@ -104,4 +104,4 @@ def _unpack(deps: Path, source: Source, work: Path) -> None:
 
 if __name__ == "__main__":
     for folder in ensure().values():
-        print(folder)  # noqa: T201  the command's answer
+        print(folder)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from salus_coordinator.model.layers import Row
 
 Floats = NDArray[np.float32]
+VERSIONS: Final = {schema.BuiltinOperator.CONV_2D: 3, schema.BuiltinOperator.FULLY_CONNECTED: 4}  # int8
 ALIGNMENT: Final = 16  # of every buffer: a misaligned int32 bias is a fault on Xtensa
 
 Builder = Any  # the schema's classes have no types
@@ -48,7 +49,7 @@ def write_base(
     name: str,
 ) -> bytes:
     """The .tflite of the base rows; `scales[0]` is the input's, then one per row (equal around a pool)."""
-    graph = _Graph()
+    graph = Graph()
     here = graph.tensor("window", [1, 1, *input_shape], schema.TensorType.INT8, scales[0])
     first = here
     for row, before, after in zip(table, scales, scales[1:], strict=False):
@@ -64,7 +65,7 @@ def kernel_scales(kernel: Floats) -> NDArray[np.float32]:
     return np.asarray(np.maximum(largest / 127.0, 1e-9), np.float32)
 
 
-class _Graph:
+class Graph:
     """One subgraph being written: tensors, operators and buffers in order."""
 
     def __init__(self) -> None:
@@ -137,6 +138,22 @@ class _Graph:
         kind = schema.BuiltinOptions.Pool2DOptions
         return self.operator(schema.BuiltinOperator.AVERAGE_POOL_2D, kind, options, [source], output)
 
+    def dense(self, name: str, source: int, inputs: int, units: int, before: Scale, after: Scale, relu: bool) -> int:
+        """A dense layer whose weights and biases are still 0, and its weights' scale 1."""
+        options = schema.FullyConnectedOptionsT()
+        kinds = schema.ActivationFunctionType
+        options.fusedActivationFunction = kinds.RELU if relu else kinds.NONE
+        one, bias = np.ones(1, np.float32), np.full(1, before.scale, np.float32)
+        kernel = bytes(units * inputs)
+        sources = [
+            source,
+            self.tensor(f"{name}/kernel", [units, inputs], schema.TensorType.INT8, (one, 0), kernel),
+            self.tensor(f"{name}/bias", [units], schema.TensorType.INT32, (bias, 0), bytes(4 * units)),
+        ]
+        output = self.tensor(f"{name}/out", [1, units], schema.TensorType.INT8, after)
+        kind = schema.BuiltinOptions.FullyConnectedOptions
+        return self.operator(schema.BuiltinOperator.FULLY_CONNECTED, kind, options, sources, output)
+
     def reshape(self, source: int, shape: Sequence[int], scale: Scale) -> int:
         options = schema.ReshapeOptionsT()
         options.newShape = np.asarray(shape, np.int32)
@@ -145,9 +162,9 @@ class _Graph:
         kind = schema.BuiltinOptions.ReshapeOptions
         return self.operator(schema.BuiltinOperator.RESHAPE, kind, options, [source, fixed], output)
 
-    def finish(self, first: int, last: int, name: str) -> bytes:
+    def finish(self, first: int, last: int, name: str, graph_name: str = "base") -> bytes:
         model, graph = schema.ModelT(), schema.SubGraphT()
-        graph.tensors, graph.operators, graph.name = self.tensors, self.operators, b"base"
+        graph.tensors, graph.operators, graph.name = self.tensors, self.operators, graph_name.encode()
         graph.inputs, graph.outputs = np.asarray([first], np.int32), np.asarray([last], np.int32)
         model.version, model.description = 3, name.encode()
         model.subgraphs, model.buffers = [graph], self.buffers
@@ -160,7 +177,7 @@ class _Graph:
 def _code(code: int) -> Any:
     made = schema.OperatorCodeT()
     made.builtinCode = made.deprecatedBuiltinCode = code
-    made.version = 3 if code == schema.BuiltinOperator.CONV_2D else 1
+    made.version = VERSIONS.get(code, 1)
     return made
 
 

@@ -12,6 +12,7 @@ from salus_chain.layout import Layout
 from salus_chain.proto import release_pb2 as pb
 from salus_coordinator.model.layers import features, window_shape
 from salus_coordinator.model.quantise import Quantised, Reference, feature_scale
+from salus_coordinator.model.template import personal_template
 from salus_edge.frontend.pipeline import manifest_frontend
 from salus_edge.task import Task
 
@@ -64,6 +65,7 @@ def base_manifest(
         program_sha256=program_sha256,
         tensors=[pb.Tensor(variable=name, tensor=name) for name in layout.names(["base"])],
         chain_id=origin.chain_id,
+        personal_template=personal_template(task).message,
     )
     return manifest.SerializeToString(deterministic=True)
 

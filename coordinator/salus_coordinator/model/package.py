@@ -22,12 +22,14 @@ from salus_coordinator.errors import ModelError
 from salus_coordinator.model.layers import layout, rows
 from salus_coordinator.model.manifest import Origin, base_manifest, reference_digest
 from salus_coordinator.model.quantise import Quantised, Reference, quantise
+from salus_coordinator.model.template import personal_template
 from salus_edge.task import Task, load_task
 
 FILES: Final = (
     "task.toml", "layout.json", "program.tflite", "model.i32", "base.tflite", "manifest.pb",
-    "reference.npz", "report.json",
+    "reference.npz", "report.json", "template.tflite",
 )  # fmt: skip
+FOLLOWS_FROM_TASK: Final = ("template.tflite",)
 
 Json = dict[str, "str | int | float | list[str] | list[dict[str, str | int]] | dict[str, float] | dict[str, int]"]
 
@@ -102,7 +104,7 @@ def publish(source: Path, folder: Path) -> None:
 
 def read(folder: Path) -> Package:
     """Raises ModelError `bad_package` naming what is missing or does not fit."""
-    missing = [name for name in FILES if not (folder / name).is_file()]
+    missing = [name for name in FILES if name not in FOLLOWS_FROM_TASK and not (folder / name).is_file()]
     if missing:
         raise ModelError("bad_package", f"{folder} lacks {', '.join(missing)}; make it with `salus model build`")
     plan = Layout.from_json((folder / "layout.json").read_text())
@@ -135,6 +137,7 @@ def _contents(package: Package) -> dict[str, bytes]:
         "model.i32": np.ascontiguousarray(package.model, "<i4").tobytes(),
         "base.tflite": package.base,
         "manifest.pb": package.manifest,
+        "template.tflite": personal_template(package.task).content,
         "report.json": (json.dumps(package.report, indent=1) + "\n").encode(),
     }
 

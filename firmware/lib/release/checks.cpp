@@ -28,7 +28,8 @@ bool is_signed(const Offer& offer, const Trust& trust) {
   return p256_verify(key, offer.message.signature, digest) == CryptoStatus::kOk;
 }
 
-// Whether its windows and features are the task's, which are fixed: another base would stop the wearable, or mislead it.
+// Whether its windows and features are the task's, which are fixed: another base would stop the wearable, or mislead
+// it.
 bool fits_active(const Manifest& manifest, const ActiveModel& active) {
   if (manifest.personal) {
     return manifest.model.input.values == active.output.values && same_kind(manifest.model.input, active.output);
@@ -38,8 +39,8 @@ bool fits_active(const Manifest& manifest, const ActiveModel& active) {
 
 ReleaseStatus check_frontend(const Manifest& manifest, const ActiveModel* active) {
   const Bytes frontend = manifest.model.frontend;
-  const bool right = same(manifest.frontend_sha256, view(sha256(frontend))) &&
-                     (active == nullptr || same(frontend, active->frontend));
+  const bool right =
+      same(manifest.frontend_sha256, view(sha256(frontend))) && (active == nullptr || same(frontend, active->frontend));
   return right ? ReleaseStatus::kOk : ReleaseStatus::kWrongFrontend;
 }
 
@@ -96,7 +97,8 @@ ReleaseStatus check_offer(const Offer& offer, const Trust& trust, const Place& p
   }
   if (manifest.model.version <= place.newer_than) return ReleaseStatus::kOlderVersion;
   if (manifest.size_bytes == 0 || manifest.size_bytes > place.model_capacity) return ReleaseStatus::kWrongSize;
-  const ReleaseStatus own = manifest.personal ? check_personal(manifest, place) : check_frontend(manifest, place.active);
+  const ReleaseStatus own =
+      manifest.personal ? check_personal(manifest, place) : check_frontend(manifest, place.active);
   if (own != ReleaseStatus::kOk) return own;
   return manifest.model.arena_bytes > place.arena_bytes ? ReleaseStatus::kArenaTooLarge : ReleaseStatus::kOk;
 }

@@ -19,6 +19,15 @@ bool decode(Bytes message, const pb_msgdesc_t* fields, void* found) {
   return pb_decode(&stream, fields, found);
 }
 
+// nanopb stores any number in an enum; reading one that the enum lacks as an enum would be undefined.
+template <typename Enum>
+std::uint32_t number_of(const Enum& value) {
+  static_assert(sizeof value == sizeof(std::uint32_t), "nanopb's enums have an int's size here");
+  std::uint32_t number = 0;
+  std::memcpy(&number, &value, sizeof number);
+  return number;
+}
+
 template <typename Field>
 Bytes keep(const Field& field, Digest& digest) {
   const std::size_t size = std::min<std::size_t>(field.size, digest.size());
@@ -138,11 +147,13 @@ ReleaseStatus read_manifest(Bytes message, Manifest& found) {
   found.has_sha256 = read.sha256.size == kDigestBytes;
   (void)keep(read.sha256, model.sha256);
   found.size_bytes = read.size_bytes;
-  found.base = read.kind == salus_release_v1_Manifest_Kind_BASE;
-  found.personal = read.kind == salus_release_v1_Manifest_Kind_PERSONAL;
+  const std::uint32_t kind = number_of(read.kind);
+  const std::uint32_t role = number_of(read.signer_role);
+  found.base = kind == salus_release_v1_Manifest_Kind_BASE;
+  found.personal = kind == salus_release_v1_Manifest_Kind_PERSONAL;
   found.has_rule = found.personal && read.has_decision && read_rule(read.decision, model.alarm);
-  if (read.signer_role == salus_release_v1_Manifest_SignerRole_RELEASE_KEY) found.signer = SignerRole::kReleaseKey;
-  if (read.signer_role == salus_release_v1_Manifest_SignerRole_GATEWAY_KEY) found.signer = SignerRole::kGatewayKey;
+  if (role == salus_release_v1_Manifest_SignerRole_RELEASE_KEY) found.signer = SignerRole::kReleaseKey;
+  if (role == salus_release_v1_Manifest_SignerRole_GATEWAY_KEY) found.signer = SignerRole::kGatewayKey;
   found.parent_sha256 = keep(read.parent_sha256, found.digests[0]);
   found.chain_id = keep(read.chain_id, found.digests[1]);
   found.frontend_sha256 = keep(read.frontend_sha256, found.digests[2]);
@@ -156,8 +167,8 @@ ReleaseStatus check_form(const Manifest& manifest) {
   const bool base = manifest.base && manifest.signer == SignerRole::kReleaseKey && model.input.rank == 2;
   const bool personal = manifest.personal && manifest.signer == SignerRole::kGatewayKey && model.input.rank == 1 &&
                         manifest.has_rule && usable(model.alarm, model.output.values);
-  const bool fits = (base || personal) && model.version != 0 && manifest.has_sha256 && usable(model.input) &&
-                    usable(model.output) && goldens_fit(model, personal);
+  const bool fits = (base || personal) && manifest.has_sha256 && usable(model.input) && usable(model.output) &&
+                    goldens_fit(model, personal);
   return fits ? ReleaseStatus::kOk : ReleaseStatus::kMalformed;
 }
 

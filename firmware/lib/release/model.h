@@ -41,7 +41,7 @@ struct ActiveModel {
   Quantisation input;
   Quantisation output;
   std::uint32_t arena_bytes = 0;
-  Bytes manifest;  // the serialised Manifest, for `golden`
+  Bytes manifest;   // the serialised Manifest, for `golden`
   AlarmRule alarm;  // of a personal model; classes is 0 for a base
 };
 

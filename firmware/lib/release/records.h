@@ -26,8 +26,8 @@ struct State {
   std::uint8_t base = kNoSlot;
   std::uint8_t personal = kNoSlot;
   Trial trial = Trial::kNone;
-  std::uint8_t crashes = 0;           // since the swap on trial
-  std::uint32_t base_floor = 0;       // the highest version that was ever active: only upward
+  std::uint8_t crashes = 0;      // since the swap on trial
+  std::uint32_t base_floor = 0;  // the highest version that was ever active: only upward
   std::uint32_t personal_floor = 0;
   SlotRecord slots[kSlots];
 };

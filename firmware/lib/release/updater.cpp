@@ -112,7 +112,8 @@ Outcome Updater::finish() {
 ReleaseStatus Updater::check_received(Offer& offer, bool& tested) {
   if (!read_slot(transfer_.slot, transfer_.record, offer)) return ReleaseStatus::kFlashFailed;
   // Once more: what is active, or trusted, may be another since the offer.
-  const ReleaseStatus status = check_offer(offer, trust_, place(offer.manifest.personal, transfer_.factory && is_new()));
+  const ReleaseStatus status =
+      check_offer(offer, trust_, place(offer.manifest.personal, transfer_.factory && is_new()));
   if (status != ReleaseStatus::kOk) return status;
   tested = true;
   Bench bench{parts_.trial_engine, parts_.trial_arena, parts_.scratch};

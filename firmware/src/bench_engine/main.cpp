@@ -18,14 +18,14 @@ using salus::register_at;
 constexpr std::uint32_t kJobMagic = 0x424F4A53;     // "SJOB"
 constexpr std::uint32_t kAnswerMagic = 0x54554F53;  // "SOUT"
 constexpr std::uint32_t kTickMask = 0xFFFFFF;
-constexpr std::uintptr_t kJobAt = 0x21000000;
+constexpr std::uintptr_t kPsram = 0x21000000;  // 16 MB: job below, arena and output above
+constexpr std::uintptr_t kArenaAt = kPsram + 0x800000;
+constexpr std::uintptr_t kOutputAt = kPsram + 0xC00000;
+constexpr std::uint32_t kRoomBytes = 0x400000;  // of either
 
 struct Job {
   std::uint32_t magic, arena_bytes, model_bytes, input_bytes, inputs;
 };
-
-std::uint8_t arena[1 << 20];
-std::int8_t result[1 << 16];
 
 void send(const void* data, std::size_t size) {
   const auto* bytes = static_cast<const std::uint8_t*>(data);
@@ -41,7 +41,7 @@ void send_word(std::uint32_t word) { send(&word, sizeof word); }
 }  // namespace
 
 int main() {
-  const auto* const job = reinterpret_cast<const Job*>(kJobAt);
+  const auto* const job = reinterpret_cast<const Job*>(kPsram);
   const auto* const model = reinterpret_cast<const std::uint8_t*>(job + 1);
   const auto* input = reinterpret_cast<const std::int8_t*>(model + (job->model_bytes + 3) / 4 * 4);
   register_at(salus::kUartDivider) = 16;
@@ -49,21 +49,23 @@ int main() {
   register_at(salus::kSysTickReload) = kTickMask;
   register_at(salus::kSysTickCurrent) = 0;
   register_at(salus::kSysTickControl) = 5;  // core clock, no interrupt, on
-  if (job->magic != kJobMagic || job->arena_bytes > sizeof arena) salus::exit_emulator(2);
+  if (job->magic != kJobMagic || job->arena_bytes > kRoomBytes) salus::exit_emulator(2);
 
+  auto* const arena = reinterpret_cast<std::uint8_t*>(kArenaAt);
+  auto* const output = reinterpret_cast<std::int8_t*>(kOutputAt);
   salus::PortableEngine engine;
   const salus::EngineStatus status = engine.load({model, job->model_bytes}, {arena, job->arena_bytes});
   const std::size_t output_bytes = engine.output().bytes;
-  if (output_bytes > sizeof result) salus::exit_emulator(2);
+  if (output_bytes > kRoomBytes) salus::exit_emulator(2);
   send_word(kAnswerMagic);
   send_word(static_cast<std::uint32_t>(status));
   send_word(static_cast<std::uint32_t>(engine.arena_used_bytes()));
   send_word(static_cast<std::uint32_t>(output_bytes));
   for (std::uint32_t i = 0; i < job->inputs; ++i, input += job->input_bytes) {
     const std::uint32_t before = register_at(salus::kSysTickCurrent);
-    if (engine.run({input, job->input_bytes}, {result, output_bytes}) != salus::EngineStatus::kOk) break;
+    if (engine.run({input, job->input_bytes}, {output, output_bytes}) != salus::EngineStatus::kOk) break;
     send_word((before - register_at(salus::kSysTickCurrent)) & kTickMask);  // it counts down
-    send(result, output_bytes);
+    send(output, output_bytes);
   }
   salus::exit_emulator(0);
 }

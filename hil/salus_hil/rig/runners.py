@@ -5,6 +5,7 @@ A `start` after a `cut` finds flash as it was: what had been written when the po
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import subprocess
 import time
@@ -135,6 +136,8 @@ class QemuRunner:
 
     MACHINE: Final = "mps2-an386"
     MEMORY_BYTES: Final = 16 << 20
+    SEED_OFFSET: Final = 4096  # firmware/src/qemu_m4/board_flash.h: this machine has no generator of its own
+    SEED_BYTES: Final = 32
 
     def __init__(self, program: Path, folder: Path) -> None:
         if shutil.which("qemu-system-arm") is None:
@@ -150,6 +153,7 @@ class QemuRunner:
 
     def start(self) -> str:
         """Boots only once the caller could open the port: see `go`."""
+        self._make_flash()
         self._qmp_path.unlink(missing_ok=True)
         self._child.start(self._command())
         self._child.wait_for(self._qmp_path)
@@ -177,6 +181,14 @@ class QemuRunner:
             self._qmp.quit()
             self._qmp = None
         self._child.terminate()
+
+    def _make_flash(self) -> None:
+        if self._flash.exists():
+            return
+        with self._flash.open("wb") as file:
+            file.truncate(self.MEMORY_BYTES)
+            file.seek(self.SEED_OFFSET)
+            file.write(secrets.token_bytes(self.SEED_BYTES))
 
     def _command(self) -> list[str]:
         memory = f"memory-backend-file,id=psram,mem-path={self._flash},size={self.MEMORY_BYTES},share=on"

@@ -23,6 +23,7 @@ env.Replace(
     LINK="arm-none-eabi-g++",
     RANLIB="arm-none-eabi-gcc-ranlib",
     SIZETOOL="",
+    PROGNAME="firmware",
     PROGSUFFIX=".elf",
 )
 env.Append(

@@ -1,0 +1,28 @@
+"""The command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def device(
+    model: Annotated[Path, typer.Argument(help="An int8 .tflite.")] = Path("../shared/anchors/cnn_43k_int8.tflite"),
+    json: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
+) -> None:
+    """Instructions, text and arena of the firmware's portable engine on an emulated Cortex-M4, against TFLM.
+
+    Needs arm-none-eabi-g++ and qemu-system-arm. Instructions are counted, so other work on the machine does no harm.
+
+    Example: salus bench device --json device.json
+    """
+    from rich.console import Console
+
+    from salus_hil.bench.device import measure, table
+
+    measured = measure(model)
+    Console().print(table(measured))
+    if json is not None:
+        json.write_text(measured.to_json())
