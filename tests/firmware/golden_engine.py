@@ -15,6 +15,7 @@ from tests.firmware.random_nodes import Node, model_of, random_chain, random_nod
 
 PATH: Final = Path(__file__).parents[1] / "golden" / "engine" / "models.txt"
 OF_EACH: Final = 4
+CHAIN: Final = "CHAIN"
 CHAINS: Final = 3
 MAX_MODEL_BYTES: Final = 1600
 
@@ -31,14 +32,19 @@ def small(draw: Iterator[list[Node]], count: int) -> Iterator[tuple[list[Node], 
             return
 
 
+def draws(name: str) -> Iterator[list[Node]]:
+    """One after another, each a model's nodes."""
+    for seed in range(100):
+        yield random_chain(seed) if name == CHAIN else [random_node(name, seed)]
+
+
 def write() -> None:
     from tests.firmware.engine import Tflm
 
     lines = []
-    draws = {name: ([random_node(name, seed)] for seed in range(100)) for name in sorted(OPERATORS)}
-    chains = (random_chain(seed) for seed in range(100))
-    for name, draw, count in [*((name, draw, OF_EACH) for name, draw in draws.items()), ("chain", chains, CHAINS)]:
-        for number, (nodes, model) in enumerate(small(draw, count)):
+    for name in [*sorted(OPERATORS), CHAIN]:
+        count = CHAINS if name == CHAIN else OF_EACH
+        for number, (nodes, model) in enumerate(small(draws(name), count)):
             inputs = random_inputs(nodes[0].tensors[0].shape, number, 4)[1:2]
             output = Tflm(model).run(inputs)
             lines += [f"{name.lower()}_{number}", model.hex(), inputs.tobytes().hex(), output.tobytes().hex()]

@@ -1,4 +1,4 @@
-"""`salus bench frontend`: what each block of the front end costs on a Cortex-M4, and that its bytes there are Python's."""
+"""`salus bench frontend`: what each block of the front end costs on a Cortex-M4, and that Python gives the same there."""
 
 from __future__ import annotations
 
