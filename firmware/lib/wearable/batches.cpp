@@ -16,7 +16,8 @@ LinkStatus FeatureBatch::add(const Measured& of, std::uint64_t start_ms, Span<co
     if (status != LinkStatus::kOk) return status;
     const FeaturesHeader header{of.task, of.model_version, of.base_sha256, of.window_duration_ms};
     of_ = of;
-    status = encoder_.begin(header, memory_, start_ms);
+    const std::size_t room = std::min(memory_.size(), speaker_.max_plaintext_bytes());
+    status = encoder_.begin(header, memory_.first(room), start_ms);
     if (status == LinkStatus::kOk) status = encoder_.add(start_ms, values, aux);
     if (status != LinkStatus::kOk) return status;
   }
@@ -28,7 +29,8 @@ LinkStatus FeatureBatch::add(const Measured& of, std::uint64_t start_ms, Span<co
 LinkStatus FeatureBatch::flush() {
   const std::size_t count = encoder_.count();
   if (count == 0) return LinkStatus::kOk;
-  tally_.now.raw_window_bytes += raw_window_bytes(of_, Span<const std::uint64_t>(start_ms_, count), windows_per_packet_);
+  tally_.now.raw_window_bytes +=
+      raw_window_bytes(of_, Span<const std::uint64_t>(start_ms_, count), windows_per_packet_);
   return speaker_.say(Kind::kFeature, encoder_.take());
 }
 
@@ -38,7 +40,8 @@ LinkStatus WindowBatch::add(const Measured& of, std::uint64_t start_ms, Span<con
   if (window_bytes > memory_.size() || consent.size() != kConsentBytes) return LinkStatus::kTooLarge;
   const bool other = count_ != 0 && (std::memcmp(consent_, consent.data(), kConsentBytes) != 0 ||
                                      start_ms < views_[0].start_ms || start_ms - views_[0].start_ms > UINT32_MAX);
-  if (other || (count_ + 1) * window_bytes > memory_.size()) {
+  const bool full = (count_ + 1) * window_bytes > memory_.size() || !sealable(of, count_ + 1);
+  if (other || full) {
     const LinkStatus status = flush();
     if (status != LinkStatus::kOk) return status;
   }
@@ -51,6 +54,14 @@ LinkStatus WindowBatch::add(const Measured& of, std::uint64_t start_ms, Span<con
   views_[count_++] = {start_ms, Span<const float>(reinterpret_cast<const float*>(at), values.size()),
                       Span<const std::int16_t>(reinterpret_cast<const std::int16_t*>(behind), aux.size())};
   return count_ >= std::min(per_packet_, Provisioning::kMaxWindowsPerPacket) ? flush() : LinkStatus::kOk;
+}
+
+// Whether so many windows have room in one packet.
+bool WindowBatch::sealable(const Measured& of, std::size_t count) const {
+  constexpr std::size_t kHeaderBytes = 160;  // all fields beside the windows, the task's name at its longest
+  constexpr std::size_t kFieldBytes = 24;    // around one window
+  const std::size_t each = 2 * (std::size_t{of.rows} * of.channels + of.aux) + kFieldBytes;
+  return kHeaderBytes + count * each <= speaker_.max_plaintext_bytes();
 }
 
 LinkStatus WindowBatch::flush() {
@@ -87,8 +98,9 @@ std::uint64_t raw_window_bytes(const Measured& of, Span<const std::uint64_t> sta
     std::uint64_t plain = bytes_field(std::strlen(of.task)) + number_field(start_ms[first]) +
                           number_field(of.window_duration_ms) + number_field(of.rows) + number_field(of.channels) +
                           kScaleField + bytes_field(kConsentBytes);
-    const std::size_t last = std::min(start_ms.size(), first + per_packet);
-    for (std::size_t at = first; at < last; ++at) plain += bytes_field(number_field(start_ms[at] - start_ms[first]) + values);
+    const std::size_t last = std::min<std::size_t>(start_ms.size(), first + per_packet);
+    for (std::size_t at = first; at < last; ++at)
+      plain += bytes_field(number_field(start_ms[at] - start_ms[first]) + values);
     total += number_field(kPacketVersion) + number_field(1) + number_field(sequence) + bytes_field(plain + kTagBytes);
   }
   return total;

@@ -68,6 +68,8 @@ class WindowBatch {
   [[nodiscard]] bool empty() const { return count_ == 0; }
 
  private:
+  [[nodiscard]] bool sealable(const Measured& of, std::size_t count) const;
+
   Speaker& speaker_;
   KeptTally& tally_;
   MutableBytes memory_;
@@ -78,8 +80,8 @@ class WindowBatch {
   std::uint32_t per_packet_ = 1;
 };
 
-// The bytes that these windows would take as sealed packets of `per_packet`: what features save. In the first boot, with
-// sequences from 1, so that the figure does not depend on what else was said.
+// The bytes that these windows would take as sealed packets of `per_packet`: what features save. In the first boot,
+// with sequences from 1, so that the figure does not depend on what else was said.
 [[nodiscard]] std::uint64_t raw_window_bytes(const Measured& of, Span<const std::uint64_t> start_ms,
                                              std::uint32_t per_packet);
 

@@ -52,8 +52,8 @@ const char* Wearable::hear(const char* topic, Bytes payload) {
     case Kind::kRelease: {
       const release::Outcome outcome = updater_.receive(opened.plaintext);
       on_release(outcome);
-      const bool no_message = outcome.progress == release::Progress::kNothing &&
-                              outcome.status != release::ReleaseStatus::kOk;
+      const bool no_message =
+          outcome.progress == release::Progress::kNothing && outcome.status != release::ReleaseStatus::kOk;
       return no_message ? release::code_of(outcome.status) : nullptr;
     }
     default:
@@ -96,7 +96,7 @@ void Wearable::on_release(const release::Outcome& outcome) {
   if (new_base) {
     (void)measuring_.flush();  // of the base before
     if (!calibration_.stop()) log(console::Level::kError, "the store failed; no windows leave");
-    state_due_ = true;         // and a base release ends the campaign that led to it
+    state_due_ = true;  // and a base release ends the campaign that led to it
     was_calibrating_ = false;
   }
   say_release(outcome);

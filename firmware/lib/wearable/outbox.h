@@ -13,8 +13,8 @@ namespace salus::wearable {
 
 class Outbox {
  public:
-  static constexpr std::size_t kInFlight = 32;            // packets that the gateway did not acknowledge yet
-  static constexpr std::uint32_t kLongestBackoff = 6;     // times the ack timeout
+  static constexpr std::size_t kInFlight = 32;         // packets that the gateway did not acknowledge yet
+  static constexpr std::uint32_t kLongestBackoff = 6;  // times the ack timeout
 
   // `buffer` holds the payload on its way from the ring to the network, during a call only.
   Outbox(Ring& ring, Network& network, MutableBytes buffer) : ring_(ring), network_(network), buffer_(buffer) {}

@@ -102,7 +102,8 @@ bool Provisioning::load() {
   texts(nullptr, all);
   for (const Text& text : all) {
     std::size_t size = 0;
-    const StoreStatus status = store_.read(text.key, MutableBytes(reinterpret_cast<std::uint8_t*>(text.value), text.size), size);
+    const StoreStatus status =
+        store_.read(text.key, MutableBytes(reinterpret_cast<std::uint8_t*>(text.value), text.size), size);
     whole = whole && (status == StoreStatus::kOk || status == StoreStatus::kMissing);
     text.value[status == StoreStatus::kOk && size < text.size ? size : 0] = '\0';
   }

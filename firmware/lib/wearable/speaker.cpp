@@ -15,6 +15,11 @@ LinkStatus Speaker::seal(Kind kind, Bytes plaintext, Sealed& sealed) {
   return sealer_.seal(topics_->of(kind), plaintext, packet_, sealed);
 }
 
+std::size_t Speaker::max_plaintext_bytes() const {
+  const std::size_t payload = std::min(packet_.size(), ring_.max_payload_bytes());
+  return payload > kPacketOverheadBytes ? payload - kPacketOverheadBytes : 0;
+}
+
 LinkStatus Speaker::say(Kind kind, Bytes plaintext) {
   Sealed sealed{};
   LinkStatus status = seal(kind, plaintext, sealed);

@@ -23,6 +23,8 @@ class Speaker {
 
   // Where a plaintext may be made that is sealed next.
   [[nodiscard]] MutableBytes draft() const { return packet_; }
+  // The largest plaintext that the ring takes once it is sealed.
+  [[nodiscard]] std::size_t max_plaintext_bytes() const;
   // Seal into the ring; durable when this is kOk.
   [[nodiscard]] LinkStatus say(Kind kind, Bytes plaintext);
   // Seal what is not kept (a State, which the next one replaces): the payload to publish.

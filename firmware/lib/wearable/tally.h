@@ -65,8 +65,9 @@ struct Tally : Counts {
   NamedCounts refused;
 };
 
-// Keeps the tally in the store. A write wears the flash: the counts are 88 bytes, and worth one for each packet; who was
-// refused is not, or else anybody at the broker could wear it out: a power cut loses what was counted since the last.
+// Keeps the tally in the store. A write wears the flash: the counts are 88 bytes, and worth one for each packet; who
+// was refused is not, or else anybody at the broker could wear it out: a power cut loses what was counted since the
+// last.
 class KeptTally {
  public:
   static constexpr std::uint64_t kPacketsPerSave = 64;

@@ -28,9 +28,9 @@ namespace salus::wearable {
 
 class Wearable final : public console::Handler, private Network::Listener, private AckReader, private Reporter {
  public:
-  static constexpr std::uint64_t kIdleUs = 2'000'000;     // without samples, before what waits is sealed
+  static constexpr std::uint64_t kIdleUs = 2'000'000;      // without samples, before what waits is sealed
   static constexpr std::uint64_t kSilenceUs = 15'000'000;  // of the gateway in a transfer, before its state is repeated
-  static constexpr std::uint64_t kLeaveUs = 2'000'000;    // for the last State to reach the broker
+  static constexpr std::uint64_t kLeaveUs = 2'000'000;     // for the last State to reach the broker
 
   // `parts` and all that it refers to outlive the wearable. `memory` is aligned for float.
   Wearable(const Parts& parts, const Memory& memory);
@@ -140,15 +140,15 @@ class Wearable final : public console::Handler, private Network::Listener, priva
   bool network_started_ = false;
   bool connected_ = false;
   bool state_due_ = false;
-  bool state_said_ = false;        // the broker has the newest State
-  std::uint32_t state_id_ = 0;     // of the State under way
-  std::uint64_t heard_us_ = 0;     // when something came last
+  bool state_said_ = false;     // the broker has the newest State
+  std::uint32_t state_id_ = 0;  // of the State under way
+  std::uint64_t heard_us_ = 0;  // when something came last
   std::uint64_t heard_messages_ = 0;
 
   Piece piece_;
-  std::uint64_t samples_us_ = 0;         // when samples came last, monotonic
-  std::uint64_t samples_end_ms_ = 0;     // UTC
-  bool clock_follows_samples_ = false;   // injected ones: time stands still between them
+  std::uint64_t samples_us_ = 0;        // when samples came last, monotonic
+  std::uint64_t samples_end_ms_ = 0;    // UTC
+  bool clock_follows_samples_ = false;  // injected ones: time stands still between them
   bool was_calibrating_ = false;
 };
 

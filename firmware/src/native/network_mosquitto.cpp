@@ -15,14 +15,14 @@ namespace {
 
 constexpr int kKeepaliveS = 20;
 constexpr int kQos = 1;
-constexpr int kSubackFailure = 0x80;                 // MQTT 3.1.1, section 3.9.3
-constexpr unsigned kMostUnderWay = 64;               // libmosquitto's own queue has no bound
+constexpr int kSubackFailure = 0x80;    // MQTT 3.1.1, section 3.9.3
+constexpr unsigned kMostUnderWay = 64;  // libmosquitto's own queue has no bound
 constexpr const char* kSystemCas = "/etc/ssl/certs";
 constexpr std::uint64_t kFirstPauseUs = 200'000;
 constexpr std::uint64_t kLongestPauseUs = 5'000'000;
-constexpr std::uint64_t kTickUs = 1'000'000;         // keepalives are looked after this often
-constexpr std::uint64_t kHandshakeTickUs = 20'000;   // libmosquitto does not say what it waits for meanwhile
-constexpr std::uint64_t kHandshakeUs = 10'000'000;   // for CONNACK and SUBACK
+constexpr std::uint64_t kTickUs = 1'000'000;        // keepalives are looked after this often
+constexpr std::uint64_t kHandshakeTickUs = 20'000;  // libmosquitto does not say what it waits for meanwhile
+constexpr std::uint64_t kHandshakeUs = 10'000'000;  // for CONNACK and SUBACK
 
 // A secret is for this user only. An empty text removes the file; false when it could not be written.
 bool keep(const std::string& path, const char* text) {
@@ -122,7 +122,8 @@ bool NetworkMosquitto::configure() {
   mosquitto_max_inflight_messages_set(client_, kMostUnderWay);
   const int will = static_cast<int>(will_payload_.size());
   if (mosquitto_will_set(client_, will_topic_.c_str(), will, will_payload_.data(), kQos, true) != 0) return false;
-  if (!url.user.empty() && mosquitto_username_pw_set(client_, url.user.c_str(), url.password.c_str()) != 0) return false;
+  if (!url.user.empty() && mosquitto_username_pw_set(client_, url.user.c_str(), url.password.c_str()) != 0)
+    return false;
   if (url.tls) {
     const std::string ca = folder_ + "/ca.pem", certificate = folder_ + "/certificate.pem", key = folder_ + "/key.pem";
     const int code = mosquitto_tls_set(client_, has_ca_ ? ca.c_str() : nullptr, has_ca_ ? nullptr : kSystemCas,

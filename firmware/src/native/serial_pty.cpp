@@ -1,11 +1,12 @@
 #include "serial_pty.h"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <termios.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 namespace salus::native {
 namespace {

@@ -72,12 +72,14 @@ class ReplayedWearable:
         """What a factory and a nurse do, once: who it is, its broker, its first model. Its clock is set at each start:
         it has no battery."""
         console = self._console
-        await console.control_link(False)  # its first State is to name its model and its time
+        fresh = (await console.hello()).model_version == 0
+        if fresh:
+            await console.control_link(False)  # its first State is to name its model and its time
         await console.provision(_provision(self._config))
-        if (await console.hello()).model_version == 0:
-            await self._first_model()
         await console.set_clock(self._place.clock_ms or self._config.file.replay.start_ms)
-        await console.control_link(True)
+        if fresh:
+            await self._first_model()
+            await console.control_link(True)
 
     async def _first_model(self) -> None:
         """By the console, which a factory has: unsigned, as the package holds it."""

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from salus_edge.link import Label, encode_labels
-from salus_edge.link.release_sender import Transfer, next_messages
+from salus_edge.link.release_sender import Transfer
 from salus_edge.proto import console_pb2 as pb
 from salus_edge.proto.link_pb2 import ReleaseStatus
 from salus_hil.bridge import Bridge
@@ -27,6 +27,7 @@ from salus_hil.errors import HilError, PortError, RigError, Silent
 from salus_hil.rig.enrolment import Settings, provisioning
 from salus_hil.rig.frames import piece_frames
 from salus_hil.rig.identity import Identity
+from salus_hil.rig.package import release_messages
 from salus_hil.rig.rigfile import RigWearable
 from salus_hil.rig.runners import QemuRunner, Runner
 
@@ -274,12 +275,11 @@ class Wearable:
 
     async def _send_release(self, transfer: Transfer) -> ReleaseStatus:
         began = self._loop.time()
-        message: bytes | None = next_messages(transfer, None)[0]
-        status: ReleaseStatus | None = None
-        while message is not None:
-            said = await self._there.release(message)
+        messages, status = release_messages(transfer, None), None
+        while messages:
+            said = await self._there.release(messages[0])
             status = ReleaseStatus.FromString(said) if said else None
-            message = next((iter(next_messages(transfer, status))), None) if status is not None else None
+            messages = release_messages(transfer, status) if status is not None else []
         if status is None:
             raise RigError(f"{self.rig.id}: it said nothing of the release")
         self._release_s = self._loop.time() - began

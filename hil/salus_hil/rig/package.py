@@ -12,14 +12,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from salus_chain.proto.release_pb2 import Manifest
+from salus_chain.proto.release_pb2 import Manifest, ReleaseMessage, SignedManifest
 from salus_coordinator.model.device import write_base
 from salus_coordinator.model.layers import layout, rows, window_shape
 from salus_coordinator.model.manifest import Origin, base_manifest
 from salus_coordinator.model.oracle import Oracle, arena_bytes, operators
 from salus_coordinator.model.quantise import Quantised, Reference, activation_scales
 from salus_edge.frontend import cut
-from salus_edge.link.release_sender import Transfer
+from salus_edge.link.release_sender import Transfer, next_messages
+from salus_edge.proto.link_pb2 import ReleaseStatus
 from salus_edge.release import sign_manifest
 from salus_edge.task import Task
 from salus_hil.rig.identity import Identity
@@ -106,6 +107,16 @@ def make_release(version: int, chain_id: bytes, task: Task = TASK) -> Release:
     )
     origin = Origin(version, bytes(32), 0, chain_id=chain_id)
     return Release(base_manifest(task, plan, quantised, reference, bytes(32), origin), model)
+
+
+def release_messages(transfer: Transfer, status: ReleaseStatus | None) -> list[bytes]:
+    """As the gateway's sender, but chunks of a damaged model claim the manifest's: a gateway does not send such."""
+    messages = [ReleaseMessage.FromString(each) for each in next_messages(transfer, status)]
+    claimed = Manifest.FromString(SignedManifest.FromString(transfer.signed_manifest).manifest).sha256
+    for message in messages:
+        if message.HasField("chunk"):
+            message.chunk.sha256 = claimed
+    return [message.SerializeToString(deterministic=True) for message in messages]
 
 
 def recording(seconds: float, seed: int = 1, task: Task = TASK) -> NDArray[np.float32]:
