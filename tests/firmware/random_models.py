@@ -68,6 +68,18 @@ def random_inputs(model_input: tuple[int, ...], seed: int, count: int) -> NDArra
     return inputs
 
 
+def operators_of(model: bytes) -> tuple[set[str], tuple[int, ...]]:
+    """The operators' names and the input's shape."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+    parsed = schema.ModelT.InitFromPackedBuf(model, 0)
+    graph = parsed.subgraphs[0]
+    codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in parsed.operatorCodes]
+    shape = tuple(int(size) for size in graph.tensors[graph.inputs[0]].shape)
+    return {names[codes[each.opcodeIndex]] for each in graph.operators}, shape
+
+
 def _input_shape(rng: np.random.Generator) -> tuple[int, int, int, int]:
     length, channels = int(rng.integers(8, 65)), int(rng.integers(1, 10))
     match int(rng.integers(3)):

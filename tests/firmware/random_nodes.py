@@ -1,4 +1,4 @@
-"""Models of one node, written straight into the schema: quantisations and shapes that no converter would choose.
+"""Models of one node or a few, written straight into the schema: quantisations that no converter would choose.
 
 TensorFlow's converter calibrates, so that its multipliers are mild; here the scales are drawn over several orders of
 magnitude, and EXPAND_DIMS and QUANTIZE, which the converter folds away, get their turn.
@@ -29,39 +29,52 @@ class Tensor:
 
 @dataclass
 class Node:
-    """One operator; tensors of -1 are left out."""
+    """One operator. A tensor that two nodes share is the same object in both."""
 
     operator: str
     options: Any
     tensors: list[Tensor]
-    """The input first, the output last; what is between are constants."""
+    """The output last."""
 
 
-def model_of(node: Node) -> bytes:
-    """The .tflite with this node alone."""
+def model_of(*nodes: Node) -> bytes:
+    """The .tflite with these nodes; the first one's first tensor is the input, the last one's last the output."""
     model = schema.ModelT()
     model.version = 3
-    code = schema.OperatorCodeT()
-    code.builtinCode = getattr(schema.BuiltinOperator, node.operator)
-    code.deprecatedBuiltinCode = min(code.builtinCode, 127)
-    code.version = 1
-    model.operatorCodes = [code]
     model.buffers = [schema.BufferT()]
+    names = sorted({node.operator for node in nodes})
+    model.operatorCodes = [_code(name) for name in names]
+    tensors: list[Tensor] = []
+    for node in nodes:
+        tensors += [each for each in node.tensors if not any(each is known for known in tensors)]
+    places = {id(tensor): place for place, tensor in enumerate(tensors)}
     graph = schema.SubGraphT()
-    graph.tensors = [_tensor(model, each) for each in node.tensors]
-    last = len(node.tensors) - 1
-    graph.inputs, graph.outputs = [0], [last]
-    made = schema.OperatorT()
-    made.opcodeIndex = 0
-    made.inputs, made.outputs = list(range(last)), [last]
-    if node.options is not None:
-        made.builtinOptions = node.options
-        made.builtinOptionsType = getattr(schema.BuiltinOptions, type(node.options).__name__.removesuffix("T"))
-    graph.operators = [made]
+    graph.tensors = [_tensor(model, each) for each in tensors]
+    graph.inputs, graph.outputs = [places[id(nodes[0].tensors[0])]], [places[id(nodes[-1].tensors[-1])]]
+    graph.operators = [_operator(node, names.index(node.operator), places) for node in nodes]
     model.subgraphs = [graph]
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def _code(name: str) -> Any:
+    code = schema.OperatorCodeT()
+    code.builtinCode = getattr(schema.BuiltinOperator, name)
+    code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+    code.version = 1
+    return code
+
+
+def _operator(node: Node, code: int, places: dict[int, int]) -> Any:
+    made = schema.OperatorT()
+    made.opcodeIndex = code
+    *inputs, output = [places[id(tensor)] for tensor in node.tensors]
+    made.inputs, made.outputs = inputs, [output]
+    if node.options is not None:
+        made.builtinOptions = node.options
+        made.builtinOptionsType = getattr(schema.BuiltinOptions, type(node.options).__name__.removesuffix("T"))
+    return made
 
 
 def _tensor(model: Any, tensor: Tensor) -> Any:
@@ -88,6 +101,39 @@ def _tensor(model: Any, tensor: Tensor) -> Any:
 def random_node(operator: str, seed: int) -> Node:
     """A node of this operator with random shapes, options, scales and constants."""
     return _DRAW[operator](np.random.default_rng(seed))
+
+
+def random_chain(seed: int) -> list[Node]:
+    """A residual convolution, a pool and a dense layer: tensors that live beside each other and after each other."""
+    rng = np.random.default_rng(seed)
+    first = _convolution(rng)
+    x = first.tensors[-1]
+    options = schema.DepthwiseConv2DOptionsT()
+    options.strideH = options.strideW = options.depthMultiplier = 1
+    y = _activation(rng, x.shape)
+    weights = _weights(rng, (1, 1, 3, x.shape[3]), 3, y, x)
+    beside = Node("DEPTHWISE_CONV_2D", options, [x, weights, *_bias(rng, x.shape[3], weights, x), y])
+    both = Node("ADD", schema.AddOptionsT(), [x, y, Tensor(x.shape, (2 * max(x.scales[0], y.scales[0]),))])
+    pool = _pool_of(rng, "MAX_POOL_2D", both.tensors[-1])
+    pooled = pool.tensors[-1]
+    flat = Tensor((x.shape[0], int(np.prod(pooled.shape[1:]))), pooled.scales, pooled.zero_point)
+    flatten = Node(
+        "RESHAPE", schema.ReshapeOptionsT(), [pooled, Tensor((2,), data=np.array(flat.shape, np.int32)), flat]
+    )
+    logits = _activation(rng, (x.shape[0], 5))
+    units = _weights(rng, (5, flat.shape[1]), 0, logits, flat)
+    dense = Node("FULLY_CONNECTED", schema.FullyConnectedOptionsT(), [flat, units, *_bias(rng, 5, units, flat), logits])
+    softmax = schema.SoftmaxOptionsT()
+    softmax.beta = 1.0
+    return [
+        first,
+        beside,
+        both,
+        pool,
+        flatten,
+        dense,
+        Node("SOFTMAX", softmax, [logits, Tensor(logits.shape, (1 / 256,), -128)]),
+    ]
 
 
 def _scale(rng: np.random.Generator, low: float = -8, high: float = 0) -> float:
@@ -187,18 +233,18 @@ def _fully_connected(rng: np.random.Generator) -> Node:
     return Node("FULLY_CONNECTED", options, [source, weights, *_bias(rng, units, weights, source), output])
 
 
-def _pool(operator: str) -> Callable[[np.random.Generator], Node]:
-    def draw(rng: np.random.Generator) -> Node:
-        options = schema.Pool2DOptionsT()
-        source = _activation(rng, _image(rng))
-        kernel, stride = _window(rng, options, source.shape[1:3])
-        options.filterHeight, options.filterWidth = kernel
-        options.fusedActivationFunction = _fused(rng)
-        size = _sizes(options, source.shape[1:3], kernel, stride)
-        output = Tensor((source.shape[0], *size, source.shape[3]), source.scales, source.zero_point)
-        return Node(operator, options, [source, output])
+def _pool_of(rng: np.random.Generator, operator: str, source: Tensor) -> Node:
+    options = schema.Pool2DOptionsT()
+    kernel, stride = _window(rng, options, source.shape[1:3])
+    options.filterHeight, options.filterWidth = kernel
+    options.fusedActivationFunction = _fused(rng)
+    size = _sizes(options, source.shape[1:3], kernel, stride)
+    output = Tensor((source.shape[0], *size, source.shape[3]), source.scales, source.zero_point)
+    return Node(operator, options, [source, output])
 
-    return draw
+
+def _pool(operator: str) -> Callable[[np.random.Generator], Node]:
+    return lambda rng: _pool_of(rng, operator, _activation(rng, _image(rng)))
 
 
 def _mean(rng: np.random.Generator) -> Node:

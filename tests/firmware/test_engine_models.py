@@ -10,23 +10,11 @@ import numpy as np
 import pytest
 
 from tests.firmware.engine import PortableEngine, Tflm
-from tests.firmware.random_models import OPERATORS, random_inputs, random_model
+from tests.firmware.random_models import OPERATORS, operators_of, random_inputs, random_model
 
 ANCHORS = Path(os.environ.get("SALUS_ANCHORS", "/work/shared/anchors"))
 FOLDED_AWAY = {"EXPAND_DIMS", "QUANTIZE"}
 """Operators that the converter replaces in fixed shapes; test_engine_nodes has them."""
-
-
-def operators_of(model: bytes) -> tuple[set[str], tuple[int, ...]]:
-    """The operators' names and the input's shape."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
-    parsed = schema.ModelT.InitFromPackedBuf(model, 0)
-    graph = parsed.subgraphs[0]
-    codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in parsed.operatorCodes]
-    shape = tuple(int(size) for size in graph.tensors[graph.inputs[0]].shape)
-    return {names[codes[each.opcodeIndex]] for each in graph.operators}, shape
 
 
 def compare(library: Path, seed: int, count: int) -> tuple[int, set[str]]:

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.firmware import golden_engine
 from tests.firmware.engine import PortableEngine, Tflm
-from tests.firmware.random_models import OPERATORS, random_inputs
-from tests.firmware.random_nodes import model_of, random_node
+from tests.firmware.random_models import OPERATORS, operators_of, random_inputs
+from tests.firmware.random_nodes import model_of, random_chain, random_node
 
 
 def mismatches(library: Path, operator: str, seed: int, count: int) -> int:
@@ -24,6 +25,27 @@ def mismatches(library: Path, operator: str, seed: int, count: int) -> int:
 @pytest.mark.parametrize("operator", sorted(OPERATORS))
 def test_an_operator_computes_what_tflm_computes(library: Path, operator: str) -> None:
     assert sum(mismatches(library, operator, seed, 10) for seed in range(15)) == 0
+
+
+def test_nodes_after_each_other_compute_what_tflm_computes(library: Path) -> None:
+    for seed in range(20):
+        nodes = random_chain(seed)
+        model = model_of(*nodes)
+        inputs = random_inputs(nodes[0].tensors[0].shape, seed, 10)
+        assert np.array_equal(PortableEngine(library, model).run(inputs), Tflm(model).run(inputs)), seed
+
+
+def test_the_golden_vectors_are_what_tflm_computes(library: Path) -> None:
+    names = set()
+    for name, model, stored, output in golden_engine.read():
+        operators, shape = operators_of(model)
+        inputs = np.frombuffer(stored, np.int8).reshape(1, *shape)
+        assert PortableEngine(library, model).run(inputs).tobytes() == output, name
+        assert Tflm(model).run(inputs).tobytes() == output, name
+        named = name.rpartition("_")[0].upper()
+        assert named == golden_engine.CHAIN or operators == {named}
+        names.add(named)
+    assert names == OPERATORS | {golden_engine.CHAIN}
 
 
 @pytest.mark.slow

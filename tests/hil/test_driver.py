@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from salus_edge.frontend import cut
 from salus_edge.link import Label
 from salus_edge.proto import console_pb2 as pb
+from salus_hil.bench import fleet
 from salus_hil.errors import CommandFailed, RigError
 from salus_hil.rig.broker import Mosquitto, mosquitto_path
 from salus_hil.rig.driver import Wearable
@@ -17,7 +19,7 @@ from salus_hil.rig.gateway import RigGateway
 from salus_hil.rig.identity import Identity
 from salus_hil.rig.package import TASK, make_release, recording
 from salus_hil.virtual.engine import tflm_available
-from tests.hil.fakes import fake_wearable
+from tests.hil.fakes import fake_program, fake_wearable
 
 START_MS = 1_767_225_600_000
 pytestmark = [
@@ -95,3 +97,11 @@ def test_frames_of_a_piece_follow_each_other_and_the_last_ends_it() -> None:
     assert frames[-1].ends_piece
     ends = [frame.first_sample + len(frame.values) // frame.channels for frame in frames]
     assert [frame.first_sample for frame in frames[1:]] == ends[:-1] and ends[-1] == len(samples)
+
+
+def test_a_fleets_cost_is_counted_and_every_feature_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet, "IDLE_S", 0.5)
+    cost = fleet.measure(fake_program(tmp_path), wearables=1, minutes=1.0)
+    assert cost.features == len(cut(TASK, recording(60.0, 0), 0.0).start_ms)
+    assert cost.processor_s_per_hour > 0.0 and cost.wearables_per_core > 0
+    assert 0 < cost.private_bytes < cost.resident_bytes

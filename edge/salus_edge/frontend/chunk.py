@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from salus_edge.task import Parameter
 
 Samples = NDArray[np.float64]
 S = TypeVar("S")
+MIN_RATE_HZ: Final = 0.1  # of a stream: what is slower or faster no sensor gives, and windows would last for years
+MAX_RATE_HZ: Final = 10_000.0
 
 
 class Wrist(Enum):
@@ -100,6 +102,11 @@ class Reshape:
     apply: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     rows: int
     channels: int
+
+
+def is_rate(rate_hz: float) -> bool:
+    """Whether a stream may have it."""
+    return MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ
 
 
 def on_windows(stage: Stage[None], rows: int) -> Reshape:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from salus_chain.proto import release_pb2
 from salus_edge.errors import Refused, TaskError
 from salus_edge.frontend.blocks import Blocks, build
-from salus_edge.frontend.chunk import Chunk, Wrist
+from salus_edge.frontend.chunk import MAX_RATE_HZ, MIN_RATE_HZ, Chunk, Wrist, is_rate
 from salus_edge.frontend.windows import follow, gap
 from salus_edge.task import Parameter, Task
 
@@ -59,8 +59,8 @@ class FrontEnd:
     @classmethod
     def of(cls, task: Task, wrist: Wrist = Wrist.AS_TRAINED) -> FrontEnd:
         """Raises TaskError: an unknown block or parameter, or one that cannot be."""
-        if not 0.0 < task.rate_hz <= 10_000.0:
-            raise TaskError(f"task {task.name}: rate_hz is above 0 and at most 10000, not {task.rate_hz}")
+        if not is_rate(float(np.float32(task.rate_hz))):
+            raise TaskError(f"task {task.name}: rate_hz is from {MIN_RATE_HZ} to {MAX_RATE_HZ}, not {task.rate_hz}")
         return cls(task, build(task, wrist))
 
     @property

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from salus_edge.errors import TaskError
-from salus_edge.frontend.chunk import Chunk, Inlet, Samples, Stage, known, number
+from salus_edge.frontend.chunk import MAX_RATE_HZ, MIN_RATE_HZ, Chunk, Inlet, Samples, Stage, is_rate, known, number
 from salus_edge.task import Parameter
 
 _MOST: Final = 1000
@@ -32,6 +32,8 @@ def build(where: str, parameters: Mapping[str, Parameter], inlet: Inlet) -> Stag
     down = int(number(where, parameters, "down", 1, _MOST, whole=True))
     if gcd(up, down) != 1:
         raise TaskError(f"{where}: up and down have a common divisor, {gcd(up, down)}")
+    if not is_rate(inlet.rate_hz * up / down):
+        raise TaskError(f"{where}: {inlet.rate_hz * up / down:g} Hz come out; {MIN_RATE_HZ} to {MAX_RATE_HZ} may")
 
     def step(state: _State, chunk: Chunk) -> tuple[_State, Chunk]:
         """The outputs whose right neighbour, or they themselves, have come."""

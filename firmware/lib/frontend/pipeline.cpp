@@ -30,7 +30,6 @@ struct OnWindowEntry {
 };
 constexpr OnWindowEntry kOnWindow[] = {{"cancel", make_cancel}, {"spectrum", make_spectrum}};
 
-constexpr double kMaxRateHz = 10000.0;
 constexpr std::uint32_t kMaxWindowSamples = 65535;
 constexpr double kMaxTimeMs = 9e15;  // whole milliseconds are exact in a double below
 
@@ -39,9 +38,10 @@ constexpr double kMaxTimeMs = 9e15;  // whole milliseconds are exact in a double
 FrontEndStatus Pipeline::build(const Declaration& declaration, std::size_t raw_channels, const Wrist& wrist,
                                Memory& memory) {
   const bool whole = declaration.window_samples >= 1 && declaration.window_samples <= kMaxWindowSamples;
-  const bool hops = declaration.hop_samples >= 1 && declaration.hop_samples <= declaration.window_samples;
-  const bool rated = declaration.rate_hz > 0.0F && static_cast<double>(declaration.rate_hz) <= kMaxRateHz;
-  if (!whole || !rated || hops == declaration.by_event || raw_channels < 1 || raw_channels > FrontEnd::kMaxChannels) {
+  const std::uint32_t hop = declaration.hop_samples;
+  const bool hops = declaration.by_event ? hop == 0 : hop >= 1 && hop <= declaration.window_samples;
+  const bool rated = is_rate(static_cast<double>(declaration.rate_hz));
+  if (!whole || !rated || !hops || raw_channels < 1 || raw_channels > FrontEnd::kMaxChannels) {
     return FrontEndStatus::kWrongFrontEnd;
   }
   raw_channels_ = raw_channels;

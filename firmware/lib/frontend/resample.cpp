@@ -51,7 +51,7 @@ Stage* make_resample(const Parameters& parameters, const Inlet& inlet, Memory& m
   if (!parameters.whole("down", 1, kMost, down) || std::gcd(up, down) != 1) return nullptr;
   const Span<double> last = memory.array<double>(inlet.channels);
   outlet.rate_hz = inlet.rate_hz * static_cast<double>(up) / static_cast<double>(down);
-  if (memory.exhausted()) return nullptr;
+  if (memory.exhausted() || !is_rate(outlet.rate_hz)) return nullptr;
   return memory.make<Resample>(static_cast<std::int64_t>(up), static_cast<std::int64_t>(down), last);
 }
 

@@ -49,6 +49,11 @@ class Taker {
   virtual void take(std::int64_t index, Span<const std::int16_t> aux) = 0;
 };
 
+// Of a stream, in Hz: what is slower or faster no sensor gives, and windows would last for years.
+constexpr double kMinRateHz = 0.1;
+constexpr double kMaxRateHz = 10000.0;
+[[nodiscard]] inline bool is_rate(double rate_hz) { return rate_hz >= kMinRateHz && rate_hz <= kMaxRateHz; }
+
 // What comes into a block.
 struct Inlet {
   std::size_t channels = 0;

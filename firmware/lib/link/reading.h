@@ -42,6 +42,8 @@ class BufferReader {
   }
 
   static bool point_at(pb_istream_t* stream, const pb_field_t*, void** argument) {
+    // A number where bytes ought to be comes in a stream of nanopb's own.
+    if (stream->callback != read) return false;
     const auto* self = static_cast<const BufferReader*>(stream->state);
     *static_cast<Bytes*>(*argument) = Bytes(self->at_, stream->bytes_left);
     return pb_read(stream, nullptr, stream->bytes_left);

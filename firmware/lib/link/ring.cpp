@@ -73,8 +73,9 @@ LinkStatus Ring::read(const RingPacket& packet, MutableBytes out) {
   Record record;
   const MutableBytes payload = out.first(packet.size);
   if (read_record(at, record) != Found::kYes || record.header.size != packet.size) return LinkStatus::kGone;
-  if (!copy_payload(packet.at, payload)) return LinkStatus::kFlashFailed;
-  if (ring::crc32(0, payload) == record.header.payload_crc) return LinkStatus::kOk;
+  bool whole = false;
+  if (!copy_payload(packet.at, payload, whole)) return LinkStatus::kFlashFailed;
+  if (whole && ring::crc32(0, payload) == record.header.payload_crc) return LinkStatus::kOk;
   if (mark(packet.at, ring::kLost)) {
     ++lost_;
     --packets_;

@@ -96,7 +96,7 @@ class Ring {
   [[nodiscard]] Found next_record(RingPosition& at, Record& record) const;
   [[nodiscard]] Found next_waiting(RingPosition& at, RingPacket& packet) const;
   [[nodiscard]] RingPosition end_of(const RingPosition& at, std::size_t size) const;
-  [[nodiscard]] bool copy_payload(RingPosition at, MutableBytes out) const;
+  [[nodiscard]] bool copy_payload(RingPosition at, MutableBytes out, bool& whole) const;
   [[nodiscard]] bool write_record(Kind kind, const Sealed& sealed);
   [[nodiscard]] bool write_payload(Bytes payload);
   [[nodiscard]] bool enter_next_sector(std::size_t record_bytes_left);

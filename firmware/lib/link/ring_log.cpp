@@ -79,15 +79,18 @@ RingPosition Ring::end_of(const RingPosition& at, std::size_t size) const {
                              : RingPosition{at.generation + 1, 0};
 }
 
-bool Ring::copy_payload(RingPosition at, MutableBytes out) const {
+// Not `whole`: it went on in a sector that is not there any more.
+bool Ring::copy_payload(RingPosition at, MutableBytes out, bool& whole) const {
   at.offset += static_cast<std::uint32_t>(kRecordHeaderBytes);
+  whole = false;
   while (!out.empty()) {
-    if (at.generation > newest_generation_) return false;
+    if (at.generation > newest_generation_) return true;
     const std::size_t count = std::min<std::size_t>(out.size(), sector_bytes_ - at.offset);
     if (!partition_->read(address(at), out.first(count))) return false;
     out = out.from(count);
     at = {at.generation + 1, static_cast<std::uint32_t>(kSectorHeaderBytes)};
   }
+  whole = true;
   return true;
 }
 

@@ -65,16 +65,18 @@ Ring::Found Ring::find_newest(ring::SectorHeader& newest) {
   return newest.generation != 0 ? Found::kYes : Found::kNo;
 }
 
-// Back from the newest, as far as the generations go down by one. The sector after the newest is no part of it: when
-// the power went before it was blank, what it held is counted as dropped already.
+// Back from the newest, as far as the generations go down one by one; a sector whose header is damaged is passed over.
+// The sector after the newest is no part of it: when the power went before that was blank, what it held is counted as
+// dropped already.
 bool Ring::find_oldest() {
   oldest_generation_ = newest_generation_;
-  while (newest_generation_ - oldest_generation_ + 1 < sectors_ - 1 && oldest_generation_ > 1) {
+  for (std::uint32_t back = 1; back < sectors_ - 1 && back < newest_generation_; ++back) {
     ring::SectorHeader header;
-    const Found found = read_sector(sector_of(oldest_generation_ - 1), header);
+    const Found found = read_sector(sector_of(newest_generation_ - back), header);
     if (found == Found::kFailed) return false;
-    if (found == Found::kNo || header.generation != oldest_generation_ - 1) break;
-    --oldest_generation_;
+    if (found == Found::kNo) continue;
+    if (header.generation != newest_generation_ - back) break;
+    oldest_generation_ = header.generation;
   }
   return make_blank((newest_sector_ + 1) % sectors_);
 }

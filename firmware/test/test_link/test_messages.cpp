@@ -233,6 +233,12 @@ TEST(Commands, SayWhatPythonSays) {
   }
 }
 
+TEST(Commands, ANumberWhereBytesOughtToBeIsRefused) {
+  const std::uint8_t plaintext[] = {0x0A, 4, 0x08, 1, 0x10, 1};
+  CommandMessage command{};
+  EXPECT_EQ(decode_command(Bytes(plaintext), command), LinkStatus::kMalformed);
+}
+
 class Noted final : public AckReader {
  public:
   void has(const AckRange& range) override {

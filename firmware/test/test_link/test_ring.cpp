@@ -211,6 +211,31 @@ TEST_F(RingTest, ADamagedHeaderHidesItsPacketOnly) {
   EXPECT_EQ(contents(ring_), std::deque<ModelPacket>{second});
 }
 
+TEST_F(RingTest, ADamagedSectorHeaderHidesNoPacket) {
+  std::deque<ModelPacket> kept;
+  for (int each = 0; each < 9; ++each) kept.push_back(add(60));
+  flash_.data()[kSector + 5] ^= 0x10;
+  remount();
+  EXPECT_EQ(contents(ring_), kept);
+}
+
+TEST_F(RingTest, APacketWhoseEndIsNotThereIsLost) {
+  add(60);
+  const ModelPacket second = add(60);
+  add(300);
+  const std::size_t newest = 2 * kSector;
+  flash_.data()[newest + 5] ^= 0x10;  // the header of the sector that its end lies in
+  remount();
+  EXPECT_EQ(ring_.packets(), 3U);
+  RingPacket packet;
+  std::vector<std::uint8_t> out(300);
+  ASSERT_TRUE(ring_.after({1, 24 + 92}, packet));
+  EXPECT_EQ(packet.sequence, 3U);
+  EXPECT_EQ(ring_.read(packet, MutableBytes(out.data(), out.size())), LinkStatus::kGone);
+  EXPECT_EQ(contents(ring_).back(), second);
+  EXPECT_EQ(ring_.dropped(), 1U);
+}
+
 TEST_F(RingTest, FormatForgetsAll) {
   for (int each = 0; each < 100; ++each) add(50);
   ASSERT_EQ(ring_.format(flash_), LinkStatus::kOk);

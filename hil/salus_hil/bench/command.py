@@ -1,4 +1,4 @@
-"""The command."""
+"""The commands `salus bench device` and `salus bench wearables`."""
 
 from __future__ import annotations
 
@@ -26,3 +26,26 @@ def device(
     Console().print(table(measured))
     if json is not None:
         json.write_text(measured.to_json())
+
+
+def wearables(
+    count: Annotated[int, typer.Option("--wearables", help="How many at once.", min=1)] = 10,
+    minutes: Annotated[float, typer.Option(help="Of recording for each.", min=1.0)] = 30.0,
+    program: Annotated[Path | None, typer.Option(help="The firmware's host program; else the one built here.")] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
+) -> None:
+    """What a wearable costs as a process of this machine, and so how many of them a core carries. Linux only.
+
+    Example: salus bench wearables --json wearables.json
+    """
+    from json import dumps
+
+    from rich.console import Console
+
+    from salus_hil.bench.fleet import as_json, measure, table
+    from salus_hil.replay.program import find_program
+
+    cost = measure(find_program(program), count, minutes)
+    Console().print(table(cost))
+    if json is not None:
+        json.write_text(dumps(as_json(cost), indent=1) + "\n")

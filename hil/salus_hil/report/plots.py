@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 INK: Final = "#1f2a37"
 BAR: Final = "#0f8a6d"
-LINES: Final = ("#0f8a6d", "#5b7db1", "#d08c3c")
+LINES: Final = ("#0f8a6d", "#5b7db1", "#8c6bb1")
+RING: Final = "#d08c3c"
 
 
 def latency(results: Sequence[Result]) -> str:
@@ -31,6 +33,7 @@ def latency(results: Sequence[Result]) -> str:
     figure, axes = _canvas()
     axes.bar([_duration(2**each) for each in buckets], [counts[each] for each in buckets], color=BAR, width=0.9)
     axes.set_xlabel("an inference took this long, up to twice as long")
+    axes.set_yscale("log")  # the few slow ones are the news
     axes.set_ylabel("inferences")
     return _svg(figure)
 
@@ -42,18 +45,21 @@ def memory(results: Sequence[Result]) -> str:
         return ""
     figure, axes = _canvas()
     x = range(1, len(samples) + 1)
-    axes.plot(x, [each.arena_bytes for each in samples], color=LINES[0], label="arena, most, bytes")
-    if any(each.heap_low_bytes for each in samples):
-        axes.plot(x, [each.heap_low_bytes for each in samples], color=LINES[1], label="free heap, least, bytes")
+    lines = {"arena, most": [each.arena_bytes for each in samples]}
+    lines["free heap, least"] = [each.heap_low_bytes for each in samples]
+    lines["free stack, least"] = [each.stack_low_bytes for each in samples]
+    for (label, values), colour in zip(lines.items(), LINES, strict=True):
+        if any(values):
+            axes.plot(x, [value or math.nan for value in values], color=colour, label=label)
     axes.set_xlabel("look")
+    axes.set_yscale("log")  # an arena of kilobytes beside a heap of megabytes
     axes.set_ylabel("bytes")
-    axes.set_ylim(bottom=0)
     ring = axes.twinx()
-    ring.plot(x, [each.ring_high_packets for each in samples], color=LINES[2], label="ring, most, packets", alpha=0.8)
+    ring.plot(x, [each.ring_high_packets for each in samples], color=RING, label="ring, most", alpha=0.8)
     ring.set_ylabel("packets")
     ring.set_ylim(bottom=0)
     handles = [*axes.get_lines(), *ring.get_lines()]
-    axes.legend(handles=handles, frameon=False, loc="upper left", fontsize=8)
+    figure.legend(handles=handles, frameon=False, loc="outside upper center", ncols=3, fontsize=8)
     return _svg(figure)
 
 

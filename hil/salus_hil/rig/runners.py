@@ -65,6 +65,12 @@ class _Child:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise RigError(f"{self.log}: the program does not run")
+        return self._process.pid
+
     def start(self, command: list[str]) -> None:
         self.kill()
         with self.log.open("ab") as out:
@@ -115,6 +121,11 @@ class NativeRunner:
     @property
     def running(self) -> bool:
         return self._child.running
+
+    @property
+    def pid(self) -> int:
+        """Of the running program; a reset keeps it. Raises RigError: it does not run."""
+        return self._child.pid
 
     def start(self) -> str:
         self._link.unlink(missing_ok=True)

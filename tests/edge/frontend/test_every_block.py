@@ -83,6 +83,7 @@ RIDGE: dict[str, Parameter] = {"targets": [0.0], "references": [1.0], "lags": [0
         ([block("wrist", worn="foot", mirror=[1.0] * 6)], "left or right"),
         ([block("wrist", worn="left", mirror=[2.0] * 6)], "1 or -1"),
         ([block("resample", up=2.0, down=4.0)], "common divisor"),
+        ([block("resample", up=1.0, down=501.0)], "Hz come out"),
         ([block("resample", up=1.5, down=4.0)], "whole number"),
         ([Block(block="orient", parameters=ORIENT | {"groups": [[0.0, 1.0]]})], "triads"),
         ([Block(block="orient", parameters=ORIENT | {"axis": [0.0] * 3})], "direction"),

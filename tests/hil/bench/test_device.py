@@ -13,7 +13,7 @@ import pytest
 from salus_hil.bench import Program, build, measure, run
 from salus_hil.errors import ConfigError
 from tests.firmware.engine import Tflm
-from tests.firmware.random_models import OPERATORS, random_inputs, random_model
+from tests.firmware.random_models import OPERATORS, operators_of, random_inputs, random_model
 from tests.firmware.random_nodes import model_of, random_node
 
 ANCHOR = Path(os.environ.get("SALUS_ANCHORS", "/work/shared/anchors")) / "cnn_43k_int8.tflite"
@@ -57,8 +57,6 @@ def test_every_operator_computes_on_the_device_what_tflm_computes(program: Progr
 @pytest.mark.timeout(1800)
 def test_random_models_compute_on_the_device_what_tflm_computes(program: Program) -> None:
     pytest.importorskip("tensorflow")
-    from tests.firmware.test_engine_models import operators_of
-
     for seed in range(200, 230):
         model = random_model(seed)
         assert differ(program, model, operators_of(model)[1], seed, 10) == 0, seed

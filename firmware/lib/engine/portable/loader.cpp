@@ -61,7 +61,7 @@ EngineStatus Loader::trace() {
   const std::uint32_t slots = model_.tensors() + model_.nodes();
   if (slots > kMaxSlots) return EngineStatus::kUnsupported;
   const std::size_t bytes = slots * sizeof(Slot) + model_.tensors() * sizeof(Operand);
-  if (bytes + alignof(std::max_align_t) > top_) return EngineStatus::kArenaTooSmall;
+  if (bytes > top_) return EngineStatus::kArenaTooSmall;
   top_ = (top_ - bytes) & ~(alignof(Slot) - 1);
   slots_ = new (arena_.data() + top_) Slot[slots];
   where_ = new (arena_.data() + top_ + slots * sizeof(Slot)) Operand[model_.tensors()];
