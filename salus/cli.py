@@ -20,6 +20,7 @@ from salus_chain.errors import ChainError, ConfigError
 from salus_coordinator.errors import CoordinatorError
 from salus_edge.errors import EdgeError
 from salus_hil.bench.command import device as bench_device
+from salus_hil.bench.command import frontend as bench_frontend
 from salus_hil.bench.command import wearables as bench_wearables
 from salus_hil.console.command import bench as bench_console
 from salus_hil.errors import HilError
@@ -60,6 +61,7 @@ app.add_typer(salus_coordinator.cli.data_app, name="data")
 salus_coordinator.cli.bench_app.command("chain")(bench_chain)
 salus_coordinator.cli.bench_app.command("console")(bench_console)
 salus_coordinator.cli.bench_app.command("device")(bench_device)
+salus_coordinator.cli.bench_app.command("frontend")(bench_frontend)
 salus_coordinator.cli.bench_app.command("wearables")(bench_wearables)
 app.add_typer(salus_coordinator.cli.bench_app, name="bench")
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from salus.cli import app
 from salus_edge.proto import console_pb2 as pb
 from salus_hil.console import MAX_FRAME_BYTES, Console, encode_frame, frame_of
-from salus_hil.console.throughput import measure
+from salus_hil.console.throughput import ENVELOPE_BYTES, measure
 from salus_hil.errors import CommandFailed
 from tests.firmware.host_build import build
 
@@ -87,6 +87,12 @@ async def test_samples_arrive_bit_by_bit(console: Console) -> None:
     assert reply == pb.InjectReply(next_sample=600, clock_ms=1000 + int(sum(values)))
 
 
+async def test_frames_of_all_lengths_around_cobs_blocks_come_back(console: Console) -> None:
+    for length in (0, 1, 240, 253, 254, 255, 508, 509, 510, MAX_FRAME_BYTES - ENVELOPE_BYTES):
+        for data in (bytes(length), bytes([255]) * length, bytes(n % 255 + 1 for n in range(length))):
+            assert await console.echo(data) == data
+
+
 async def test_refusals_have_the_devices_code(console: Console) -> None:
     for request, code in (
         (console.run_golden(personal=True), "no_personal"),
@@ -121,7 +127,7 @@ async def test_garbage_half_frames_and_floods_are_survived(console: Console) -> 
     rng = random.Random(7)
     whole = encode_frame(frame_of(pb.Echo(data=b"x" * 200), 5).SerializeToString())
     for _ in range(30):
-        noise = (rng.randbytes(rng.randrange(1, 3000)), whole[: rng.randrange(1, len(whole) - 1)], b"\x55" * 20_000)
+        noise = (rng.randbytes(rng.randrange(1, 3000)), whole[: rng.randrange(1, len(whole) - 1)], b"\x55" * 100_000)
         await console.send_raw(rng.choice(noise))
         assert await console.echo(b"after") == b"after"
     counters = (await console.statistics()).console
@@ -142,7 +148,7 @@ def test_the_bench_measures_a_port(port: str, tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["bench", "console", port, "--seconds", "0.02", "--json", str(file)])
     assert shown.exit_code == 0, shown.output
     figures = json.loads(file.read_text())
-    assert [each["payload_bytes"] for each in figures] == [64, 1024, 4096, MAX_FRAME_BYTES - 16]
+    assert [each["payload_bytes"] for each in figures] == [64, 1024, 4096, 8192, MAX_FRAME_BYTES - ENVELOPE_BYTES]
     assert all(each["bytes_per_s"] > 0 and each["exchanges"] >= 2 for each in figures)
 
 

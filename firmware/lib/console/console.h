@@ -14,7 +14,8 @@
 namespace salus::console {
 
 inline constexpr std::uint32_t kVersion = 1;
-inline constexpr std::size_t kMaxFrameBytes = 8192;  // what hosts send at most; a small board may take less
+inline constexpr std::size_t kMaxFrameBytes = 65536;  // of any frame; a board takes what its memory holds, and says so
+inline constexpr std::size_t kEnvelopeBytes = 512;  // around the payload of a Deliver or Publish: topic, tags, lengths
 
 class Console {
  public:

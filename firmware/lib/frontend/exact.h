@@ -16,7 +16,8 @@ constexpr double kPi = 3.141592653589793;
 // ln x of a positive, normal number: 2 artanh((m - 1) / (m + 1)) of the mantissa m, near 1, by its series.
 inline double logarithm(double x) {
   constexpr double kHalfRoot = 0.7071067811865476;
-  constexpr int kTerms = 11;
+  constexpr double kOdd[] = {1.0,        1.0 / 3.0,  1.0 / 5.0,  1.0 / 7.0,  1.0 / 9.0, 1.0 / 11.0,
+                             1.0 / 13.0, 1.0 / 15.0, 1.0 / 17.0, 1.0 / 19.0, 1.0 / 21.0};  // divided by the compiler
   int exponent = 0;
   double mantissa = std::frexp(x, &exponent);
   if (mantissa < kHalfRoot) {
@@ -25,8 +26,8 @@ inline double logarithm(double x) {
   }
   const double t = (mantissa - 1.0) / (mantissa + 1.0);
   const double square = t * t;
-  double total = 1.0 / (2 * kTerms - 1);
-  for (int term = kTerms - 2; term >= 0; --term) total = total * square + 1.0 / (2 * term + 1);
+  double total = kOdd[10];
+  for (int term = 9; term >= 0; --term) total = total * square + kOdd[term];
   return exponent * kLn2 + 2.0 * t * total;
 }
 

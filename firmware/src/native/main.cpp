@@ -48,7 +48,7 @@ alignas(16) std::uint8_t features[16 * 1024];
 alignas(16) std::uint8_t windows[48 * 1024];
 alignas(16) std::uint8_t packet[32 * 1024];
 alignas(16) std::uint8_t inbox[32 * 1024];
-std::uint8_t frame[console::FrameReader::memory_bytes(console::kMaxFrameBytes)];
+std::uint8_t frame[console::FrameReader::memory_bytes(sizeof packet + console::kEnvelopeBytes)];
 
 volatile std::sig_atomic_t stop_wanted = 0;
 void want_stop(int) { stop_wanted = 1; }

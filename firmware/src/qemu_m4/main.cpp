@@ -16,7 +16,7 @@ namespace {
 
 // As much as an ESP32-S3 has to spare beside its radio. A packet holds a release's offer, the largest thing that comes.
 constexpr std::size_t kPacketBytes = 20 * 1024;
-constexpr std::size_t kFrameBytes = console::kMaxFrameBytes;
+constexpr std::size_t kFrameBytes = kPacketBytes + console::kEnvelopeBytes;
 constexpr std::size_t kWindowValues = 4096;  // of one window
 
 alignas(16) std::uint8_t front_end[32 * 1024];

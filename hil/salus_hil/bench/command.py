@@ -28,6 +28,25 @@ def device(
         json.write_text(measured.to_json())
 
 
+def frontend(
+    json: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
+) -> None:
+    """Instructions and memory of each front end block on an emulated Cortex-M4, its windows compared with Python's.
+
+    Needs arm-none-eabi-g++, qemu-system-arm and nanopb's generator. Instructions are counted, never an ESP32's time.
+
+    Example: salus bench frontend --json frontend.json
+    """
+    from rich.console import Console
+
+    from salus_hil.bench.front_end import measure, table
+
+    measured = measure()
+    Console().print(table(measured))
+    if json is not None:
+        json.write_text(measured.to_json())
+
+
 def wearables(
     count: Annotated[int, typer.Option("--wearables", help="How many at once.", min=1)] = 10,
     minutes: Annotated[float, typer.Option(help="Of recording for each.", min=1.0)] = 30.0,

@@ -1,4 +1,4 @@
-"""`firmware/src/bench_engine` on QEMU's mps2-an386: one model, many inputs, what each inference took.
+"""`firmware/src/bench_*` on QEMU's mps2-an386: what a library takes, counted in instructions.
 
 Compiled straight with arm-none-eabi-g++: it takes the platform's start-up code and linker script, and no board.
 Instructions are counted by SysTick under `-icount shift=0`: every instruction takes 1 ns of the emulator's time, so
@@ -58,35 +58,45 @@ class Answer:
 
 
 def build(folder: Path) -> Program:
-    """Compile and link into `folder`. Raises MissingTool where there is no compiler or no checkout."""
+    """Compile and link the engine's program into `folder`. Raises MissingTool: no compiler, or no checkout."""
+    library = FOLDER / "lib"
+    return link(folder, "bench_engine", [*library.glob("engine/*.cpp"), *library.glob("engine/portable/*.cpp")])
+
+
+def link(folder: Path, name: str, sources: list[Path], options: tuple[str, ...] = ()) -> Program:
+    """Compile `firmware/src/<name>/main.cpp` with these sources into `folder`. Raises as build."""
     if not FOLDER.is_dir():
         raise MissingTool(f"{FOLDER}: no firmware here; the benchmark needs a checkout of Salus")
-    platform, library = FOLDER / "platforms" / "qemu_m4" / "runtime", FOLDER / "lib"
-    sources = [*platform.glob("*.cpp"), FOLDER / "src" / "bench_engine" / "main.cpp"]
-    sources += [*library.glob("engine/*.cpp"), *library.glob("engine/portable/*.cpp")]
-    path = folder / "bench_engine.elf"
+    platform = FOLDER / "platforms" / "qemu_m4" / "runtime"
+    sources = [*platform.glob("*.cpp"), FOLDER / "src" / name / "main.cpp", *sources]
+    path = folder / f"{name}.elf"
     script = ["-T", str(platform / "link.ld")]
-    _tool([COMPILER, *CPU, *FLAGS, f"-I{library}", *map(str, sorted(sources)), *script, "-o", str(path)])
-    sizes = _tool([COMPILER.replace("g++", "size"), str(path)]).splitlines()[1].split()
+    includes = [f"-I{FOLDER / 'lib'}", f"-I{folder}"]
+    tool([COMPILER, *CPU, *FLAGS, *options, *includes, *map(str, sorted(sources)), *script, "-o", str(path)])
+    sizes = tool([COMPILER.replace("g++", "size"), str(path)]).splitlines()[1].split()
     return Program(path, *(int(size) for size in sizes[:3]))
 
 
 def run(program: Path, model: bytes, inputs: NDArray[np.int8], arena_bytes: int) -> Answer:
-    """One start of the emulator: the model on all inputs (n, …).
-
-    Raises MissingTool without QEMU, RigError when the program does not end or says nothing sensible.
-    """
+    """One start of the emulator: the model on all inputs (n, …). Raises as start, and RigError for no answer."""
     flat = np.ascontiguousarray(inputs.reshape(len(inputs), -1))
     job = b"SJOB" + struct.pack("<4I", arena_bytes, len(model), flat.shape[1], len(flat))
-    job += model + b"\0" * (-len(model) % 4) + flat.tobytes()
+    return _answer(start(program, job + model + b"\0" * (-len(model) % 4) + flat.tobytes()))
+
+
+def start(program: Path, job: bytes) -> bytes:
+    """One start of the emulator with this in its PSRAM: what the program says on its UART until it ends.
+
+    Raises MissingTool without QEMU, RigError when the program does not end.
+    """
     with tempfile.TemporaryDirectory(prefix="salus-bench-") as made:
         stored, said = Path(made) / "job", Path(made) / "uart"
         stored.write_bytes(job)
         machine = ["-M", "mps2-an386", "-display", "none", "-monitor", "none", "-icount", "shift=0"]
         ports = ["-semihosting-config", "enable=on,target=native", "-serial", f"file:{said}"]
         memory = ["-device", f"loader,file={stored},addr={JOB_AT:#x},force-raw=on", "-kernel", str(program)]
-        _tool([EMULATOR, *machine, *ports, *memory])
-        return _answer(said.read_bytes())
+        tool([EMULATOR, *machine, *ports, *memory])
+        return said.read_bytes()
 
 
 def _answer(said: bytes) -> Answer:
@@ -98,7 +108,7 @@ def _answer(said: bytes) -> Answer:
     return Answer(STATUS[status], arena_bytes, found["ticks"].copy(), found["output"].copy())
 
 
-def _tool(command: list[str]) -> str:
+def tool(command: list[str]) -> str:
     if shutil.which(command[0]) is None:
         raise MissingTool(f"{command[0]} is not installed; {PACKAGES}")
     try:

@@ -12,7 +12,7 @@ from typing import Final
 
 from cobs import cobs
 
-MAX_FRAME_BYTES: Final = 8192  # of a serialised Frame
+MAX_FRAME_BYTES: Final = 65536  # of a serialised Frame; a device may take less, and says so
 _CRC_BYTES: Final = 4
 _MAX_RAW_BYTES: Final = MAX_FRAME_BYTES + _CRC_BYTES + (MAX_FRAME_BYTES + _CRC_BYTES) // 254 + 1
 

@@ -11,7 +11,7 @@ from typing import Final
 from salus_hil.console.client import Console
 from salus_hil.errors import CommandFailed
 
-ENVELOPE_BYTES: Final = 16  # version, request id, tags and lengths around an Echo's bytes: at most so many
+ENVELOPE_BYTES: Final = 20  # version, request id, tags and lengths around an Echo's bytes: at most so many
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Throughput:
 def lengths(max_frame_bytes: int) -> list[int]:
     """Payloads worth measuring on a device that takes frames of `max_frame_bytes`."""
     longest = max_frame_bytes - ENVELOPE_BYTES
-    return [*(length for length in (64, 1024, 4096) if length < longest), longest]
+    return [*(length for length in (64, 1024, 4096, 8192) if length < longest), longest]
 
 
 async def measure(console: Console, payload_bytes: int = 4096, seconds: float = 5.0) -> Throughput:

@@ -185,7 +185,50 @@ async def test_the_log_tells_all_but_secrets(tmp_path: Path) -> None:
     assert "SSSS" not in text
 
 
-async def test_a_body_longer_than_a_frame_is_an_error() -> None:
-    async with _rig(_echo) as (_, console):
-        with pytest.raises(ValueError, match="8192 is the most"):
-            await console.echo(bytes(9000))
+async def test_a_frame_longer_than_the_device_takes_is_not_sent() -> None:
+    def small(frame: pb.Frame) -> Iterable[pb.Frame]:
+        return [frame_of(pb.HelloReply(max_frame_bytes=1000), frame.request_id) if frame.HasField("hello") else frame]
+
+    async with _rig(small) as (device, console):
+        assert await console.echo(bytes(2000)) == bytes(2000)
+        with pytest.raises(CommandFailed, match="too_large"):
+            await console.echo(bytes(70_000))
+        await console.hello()
+        with pytest.raises(CommandFailed, match=r"echo has 20.. bytes, and .* takes 1000") as refused:
+            await console.echo(bytes(2000))
+        assert refused.value.code == "too_large"
+        assert len(device.heard) == 2
+
+
+async def _trickle(device: PtyDevice, data: bytes) -> None:
+    for byte in data:
+        device.say(bytes([byte]))
+        await asyncio.sleep(0.02)
+
+
+async def test_an_answer_that_trickles_in_is_waited_for() -> None:
+    async with _rig(lambda _: []) as (device, console):
+        asking = asyncio.create_task(console.hello(timeout_s=0.15, tries=1))
+        while not device.heard:
+            await asyncio.sleep(0.01)
+        answer = frame_of(pb.HelloReply(device="w1"), device.heard[0].request_id)
+        await _trickle(device, encode_frame(answer.SerializeToString()))  # some 0.4 s
+        assert (await asking).device == "w1"
+
+
+async def test_chatter_is_no_answer() -> None:
+    async with _rig(lambda _: []) as (device, console):
+        chatter = asyncio.create_task(_trickle(device, bytes(500)))
+        async with asyncio.timeout(3):
+            with pytest.raises(Silent):
+                await console.hello(timeout_s=0.1, tries=1)
+        chatter.cancel()
+
+
+async def test_a_slow_line_has_time_for_long_frames() -> None:
+    async with _rig(lambda _: []) as (_, console):
+        console.baud = 100_000
+        began_s = asyncio.get_running_loop().time()
+        with pytest.raises(Silent):
+            await console.ask(pb.Echo(data=bytes(2000)), pb.Echo, timeout_s=0.01, tries=1)
+        assert asyncio.get_running_loop().time() - began_s > 0.4  # 20,000 bits there, and as many back

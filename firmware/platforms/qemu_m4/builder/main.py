@@ -13,7 +13,8 @@ sys.path.insert(0, str(project / "tools"))
 import sources  # noqa: E402
 
 folders = sources.ensure()
-cpu = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"]
+# Enums are ints, as on ESP32 and on the host: nanopb writes into them through pointers.
+cpu = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-fno-short-enums"]
 
 env.Replace(
     AR="arm-none-eabi-gcc-ar",
@@ -37,6 +38,7 @@ env.Append(
         "--specs=nano.specs",
         "-Wl,--gc-sections",
         "-Wl,--fatal-warnings",
+        "-Wl,--no-enum-size-warning",  # newlib was built with the short ones, and takes none of ours
         "-Wl,-Map=$BUILD_DIR/${PROGNAME}.map",
     ],
     LDSCRIPT_PATH=str(runtime / "link.ld"),
