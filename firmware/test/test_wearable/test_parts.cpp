@@ -77,7 +77,7 @@ TEST_F(ProvisioningTest, WhoItIsIsSetOnce) {
 
 TEST_F(ProvisioningTest, WhatCannotBeIsRefused) {
   const std::string long_text(5000, 'x');
-  const Octets zeros(32), short_secret(31, 1), no_point(33, 2);
+  const Octets zeros(32), short_secret(31, 1), no_point(33, 5);
   std::vector<console::Provision> wrong(10);
   wrong[0].device = "Not An Id";
   wrong[1].federation = "a/b";
