@@ -76,10 +76,7 @@ LinkStatus Ring::read(const RingPacket& packet, MutableBytes out) {
   bool whole = false;
   if (!copy_payload(packet.at, payload, whole)) return LinkStatus::kFlashFailed;
   if (whole && ring::crc32(0, payload) == record.header.payload_crc) return LinkStatus::kOk;
-  if (mark(packet.at, ring::kLost)) {
-    ++lost_;
-    --packets_;
-  }
+  (void)lose(packet.at);
   return LinkStatus::kGone;
 }
 
@@ -99,6 +96,13 @@ std::size_t Ring::acknowledge(const AckRange& range) {
 
 bool Ring::acknowledge(const AckRefusal& refusal) {
   return acknowledge(AckRange{refusal.boot, refusal.sequence, refusal.sequence}) != 0;
+}
+
+bool Ring::drop_oldest() {
+  RingPacket oldest;
+  if (!first(oldest) || !lose(oldest.at)) return false;
+  forget_first();
+  return true;
 }
 
 std::size_t Ring::free_bytes() const {

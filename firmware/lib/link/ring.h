@@ -61,6 +61,10 @@ class Ring {
   std::size_t acknowledge(const AckRange& range);
   bool acknowledge(const AckRefusal& refusal);
 
+  // Let go of the oldest that waits, and count it as dropped: for a bound in packets, below what the flash holds. False
+  // when there is none, or flash does not say so.
+  bool drop_oldest();
+
   [[nodiscard]] std::size_t packets() const { return packets_; }            // that wait for an ack
   [[nodiscard]] std::size_t high_water() const { return high_water_; }      // the most since `mount`
   [[nodiscard]] std::uint64_t dropped() const { return dropped_ + lost_; }  // since `format`
@@ -103,6 +107,7 @@ class Ring {
   [[nodiscard]] bool count_oldest_sector(std::size_t& waiting, std::size_t& lost) const;
   [[nodiscard]] bool mark(const RingPosition& at, std::uint32_t flag);
   bool let_go(const RingPosition& at);
+  bool lose(const RingPosition& at);
   void forget_first();
 
   Partition* partition_ = nullptr;
@@ -118,7 +123,7 @@ class Ring {
   std::size_t packets_ = 0;
   std::size_t high_water_ = 0;
   std::uint64_t dropped_ = 0;  // with sectors that were erased
-  std::uint64_t lost_ = 0;     // records found damaged, in sectors that are there
+  std::uint64_t lost_ = 0;     // records dropped singly or found damaged, in sectors that are there
   bool sound_ = false;         // false after flash has failed, until a mount
 };
 

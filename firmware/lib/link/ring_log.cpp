@@ -172,6 +172,14 @@ bool Ring::let_go(const RingPosition& at) {
   return true;
 }
 
+// A packet leaves that the gateway does not have: that is counted in its record, until its sector is erased.
+bool Ring::lose(const RingPosition& at) {
+  if (!mark(at, ring::kLost)) return false;
+  ++lost_;
+  --packets_;
+  return true;
+}
+
 void Ring::forget_first() {
   RingPacket packet;
   RingPosition at = first_;

@@ -33,7 +33,7 @@ struct RecordHeader {
 // A flag is set by clearing its byte; a cut may leave part of that done, which counts as done.
 constexpr std::uint32_t kCommitted = 28;     // the payload is whole
 constexpr std::uint32_t kAcknowledged = 29;  // the gateway has it, or never wants it
-constexpr std::uint32_t kLost = 30;          // the payload was found damaged
+constexpr std::uint32_t kLost = 30;          // it was dropped, or its payload found damaged
 [[nodiscard]] inline bool is_set(const std::uint8_t* record, std::uint32_t flag) { return record[flag] != 0xFF; }
 
 [[nodiscard]] constexpr std::size_t padded(std::size_t size) { return (size + 3) & ~std::size_t{3}; }

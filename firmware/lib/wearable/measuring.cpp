@@ -164,7 +164,7 @@ void Measuring::decide(std::uint64_t start_ms, Span<const std::int8_t> feature) 
   if (alarm_.step(logits.first(personal_->alarm.classes), start_ms, decision) != AlarmStatus::kOk) return;
   if (!decision.alarm) return;
   ++tally_.now.alarms;
-  reporter_.alarm(start_ms, decision.label, decision.probability);
+  reporter_.alarm(start_ms, decision.alarm_label, decision.alarm_probability);
 }
 
 const char* Measuring::infer(bool personal, Span<const std::int8_t> input, Span<const std::int8_t>& output,

@@ -35,10 +35,7 @@ LinkStatus Speaker::say(Kind kind, Bytes plaintext) {
 }
 
 void Speaker::make_room() {
-  RingPacket oldest{};
-  while (ring_.packets() >= bound_ && ring_.first(oldest)) {
-    ++tally_.now.dropped;
-    if (ring_.acknowledge(AckRange{oldest.boot, oldest.sequence, oldest.sequence}) == 0) return;
+  while (ring_.packets() >= bound_ && ring_.drop_oldest()) {
   }
 }
 

@@ -51,7 +51,6 @@ struct Counts {
   std::uint64_t windows = 0;
   std::uint64_t raw_window_bytes = 0;
   std::uint64_t packets = 0;
-  std::uint64_t dropped = 0;  // by the bound in packets; what the flash had no room for, the ring counts itself
   std::uint64_t alarms = 0;
   std::uint64_t sent_bytes[kKinds] = {};
 };
@@ -65,7 +64,7 @@ struct Tally : Counts {
   NamedCounts refused;
 };
 
-// Keeps the tally in the store. A write wears the flash: the counts are 88 bytes, and worth one for each packet; who
+// Keeps the tally in the store. A write wears the flash: the counts are 80 bytes, and worth one for each packet; who
 // was refused is not, or else anybody at the broker could wear it out: a power cut loses what was counted since the
 // last.
 class KeptTally {

@@ -84,7 +84,7 @@ class Wearable final : public console::Handler, private Network::Listener, priva
   [[nodiscard]] bool send_state();
   void finish();
   [[nodiscard]] std::uint64_t now_ms() const;
-  [[nodiscard]] std::uint64_t dropped_packets() const { return ring_.dropped() + tally_.now.dropped; }
+  [[nodiscard]] std::uint64_t dropped_packets() const { return ring_.dropped(); }
   [[nodiscard]] std::uint64_t uptime_ms() const { return (parts_.clock.monotonic_us() - started_us_) / 1000; }
   [[nodiscard]] bool calibrating() const { return now_ms() < calibration_.until_ms(); }
   void look_at_calibration();

@@ -90,6 +90,25 @@ TEST_F(RingTest, OverflowDropsTheOldestAndCountsItForGood) {
   EXPECT_EQ(flash_.overwrites(), 0U);
 }
 
+TEST_F(RingTest, TheOldestMayBeDroppedAndIsCountedForGood) {
+  EXPECT_FALSE(ring_.drop_oldest());
+  add(30);
+  const ModelPacket second = add(30);
+  EXPECT_TRUE(ring_.drop_oldest());
+  EXPECT_EQ(ring_.dropped(), 1U);
+  remount();
+  EXPECT_EQ(ring_.dropped(), 1U);
+  EXPECT_EQ(contents(ring_), std::deque<ModelPacket>{second});
+  for (int each = 0; each < 100; ++each) {
+    add(50);
+    while (ring_.packets() > 3) EXPECT_TRUE(ring_.drop_oldest());
+  }
+  EXPECT_EQ(ring_.dropped(), 99U);
+  remount();
+  EXPECT_EQ(ring_.dropped(), 99U);
+  EXPECT_EQ(ring_.packets(), 3U);
+}
+
 TEST_F(RingTest, AcknowledgedPacketsAreNotCountedAsDropped) {
   for (int each = 0; each < 500; ++each) {
     add(50);

@@ -25,6 +25,7 @@ VERSION: Final = 1
 BAUD: Final = 115_200
 TIMEOUT_S: Final = 2.0
 TRIES: Final = 3
+LONGEST_PATIENCE: Final = 5  # times the timeout, while bytes come and no answer does
 BITS_PER_BYTE: Final = 10  # on a UART, with start and stop
 SLOW_S: Final = 30.0  # for what computes or erases flash
 KEPT_LOGS: Final = 1000
@@ -56,6 +57,7 @@ class Console:
         self._waiting: dict[int, asyncio.Future[pb.Frame]] = {}
         self._request_id = secrets.randbelow(1 << 30)  # so that no answer to an earlier host is taken for ours
         self._max_frame_bytes = MAX_FRAME_BYTES  # until the device says what it takes
+        self._heard_s = 0.0  # when the last byte came, in the event loop's time
         self._listeners: list[Heard] = []
         self._noise_listeners: list[Callable[[Noise], None]] = []
 
@@ -210,12 +212,20 @@ class Console:
         on_line_s = 2 * BITS_PER_BYTE * frame.ByteSize() / self.baud  # there, and as much back
         for _ in range(tries):
             await self._write(frame)
-            try:
-                async with asyncio.timeout(timeout_s + on_line_s):
-                    return await asyncio.shield(waiting)
-            except TimeoutError:
-                continue
+            if await self._answered(waiting, timeout_s + on_line_s):
+                return waiting.result()
         raise Silent(f"{self.url}: no answer to {frame.WhichOneof('body')}, {tries} times {timeout_s:g} s")
+
+    async def _answered(self, waiting: asyncio.Future[pb.Frame], patience_s: float) -> bool:
+        """Whether the answer came. A device whose bytes come, however slowly, is not silent: it has longer, bounded."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        while True:
+            due_s = min(max(began_s, self._heard_s) + patience_s, began_s + LONGEST_PATIENCE * patience_s)
+            if (left_s := due_s - loop.time()) <= 0:
+                return False
+            if (await asyncio.wait({waiting}, timeout=left_s))[0]:
+                return True
 
     async def _write(self, frame: pb.Frame) -> None:
         port = self._require()
@@ -234,6 +244,7 @@ class Console:
     # -- what comes in -----------------------------------------------------------------------------------------------
 
     def _heard(self, data: bytes) -> None:
+        self._heard_s = asyncio.get_running_loop().time()
         for found in self._reader.feed(data):
             if isinstance(found, Noise):
                 self._noise(found)

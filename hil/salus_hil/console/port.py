@@ -64,9 +64,10 @@ class Port:
         """Raises PortError: the port is gone, or takes nothing for 5 s."""
         async with self._writing:
             try:
-                async with asyncio.timeout(WRITE_S):
-                    while data:
-                        data = data[await self._write_some(data) :]
+                while data:
+                    async with asyncio.timeout(WRITE_S):  # for some of it: an emulator takes one byte at a time
+                        written = await self._write_some(data)
+                    data = data[written:]
             except TimeoutError:
                 raise PortError(f"port {self._url} took no bytes for {WRITE_S:g} s") from None
             except OSError as error:

@@ -200,6 +200,31 @@ async def test_a_frame_longer_than_the_device_takes_is_not_sent() -> None:
         assert len(device.heard) == 2
 
 
+async def _trickle(device: PtyDevice, data: bytes) -> None:
+    for byte in data:
+        device.say(bytes([byte]))
+        await asyncio.sleep(0.02)
+
+
+async def test_an_answer_that_trickles_in_is_waited_for() -> None:
+    async with _rig(lambda _: []) as (device, console):
+        asking = asyncio.create_task(console.hello(timeout_s=0.15, tries=1))
+        while not device.heard:
+            await asyncio.sleep(0.01)
+        answer = frame_of(pb.HelloReply(device="w1"), device.heard[0].request_id)
+        await _trickle(device, encode_frame(answer.SerializeToString()))  # some 0.4 s
+        assert (await asking).device == "w1"
+
+
+async def test_chatter_is_no_answer() -> None:
+    async with _rig(lambda _: []) as (device, console):
+        chatter = asyncio.create_task(_trickle(device, bytes(500)))
+        async with asyncio.timeout(3):
+            with pytest.raises(Silent):
+                await console.hello(timeout_s=0.1, tries=1)
+        chatter.cancel()
+
+
 async def test_a_slow_line_has_time_for_long_frames() -> None:
     async with _rig(lambda _: []) as (_, console):
         console.baud = 100_000
