@@ -17,6 +17,7 @@ from salus_chain.updates import FILE_ITEMS, encode_model
 
 MODEL_TAG = b"salus/candidate/model"
 RELEASE_TAG = b"salus/candidate/release"
+RELEASE_DOMAIN = b"salus/release/1"  # of a manifest's signature
 
 
 @dataclass(frozen=True, slots=True)

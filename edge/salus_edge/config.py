@@ -14,8 +14,10 @@ from salus_edge.errors import ConfigError, EdgeError, Refused
 from salus_edge.labels import check_training_sources
 from salus_edge.link.topics import topic
 from salus_edge.package import ModelPackage, read_package
+from salus_edge.personal_release import MAX_CLASSES, MAX_CONFIRM, AlarmRule
 
 SECRET_BYTES = 32
+MAX_REFRACTORY_S = 24 * 3600
 
 
 class Mqtt(Config, frozen=True):
@@ -45,6 +47,17 @@ class ArmConfig(Config, frozen=True):
     labels: tuple[str, ...] = ("setup",)
 
 
+class AlarmConfig(Config, frozen=True):
+    """When a wearable raises its patient's alarm by itself, also out of reach: the mean probability of `classes` over
+    `confirm` windows is at least `threshold`; then not again for `refractory_s`. With this, each wearable gets its
+    patient's trunk and head as a personal release.
+    """
+
+    classes: tuple[str, ...]
+    threshold: float = 0.8
+    refractory_s: int = 60
+
+
 class GatewayConfig(Config, frozen=True):
     """gateway.toml as written. The first arm is the main task: its releases go to the wearables."""
 
@@ -61,6 +74,7 @@ class GatewayConfig(Config, frozen=True):
     validators: tuple[str, ...] = ()
     retention_days: int = 30
     confirm: int = 1  # windows whose mean probability decides
+    alarm: AlarmConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +105,7 @@ class Settings:
     arms: tuple[ArmConfig, ...]
     retention_ms: int
     confirm: int
+    alarm: AlarmRule | None = None
 
     @property
     def boot_counter(self) -> Path:
@@ -106,6 +121,7 @@ def read_settings(path: Path) -> Settings:
     if raw.retention_days < 1 or raw.confirm < 1:
         raise ConfigError(f"{path}: retention_days and confirm are at least 1")
     _check_arms(path, raw.arms)
+    package = read_package(beside(path, raw.model))
     _check_unique(path, "patients.patient", [each.patient for each in raw.patients])
     _check_unique(path, "patients.device", [each.device for each in raw.patients])
     return Settings(
@@ -116,12 +132,13 @@ def read_settings(path: Path) -> Settings:
         raw.validators or tuple(each.url for each in genesis.validators),
         beside(path, raw.store),
         read_secret(beside(path, raw.store_key), "store_key"),
-        read_package(beside(path, raw.model)),
+        package,
         raw.mqtt.url,
         tuple(_patient(path, raw.federation, each) for each in raw.patients),
         raw.arms,
         raw.retention_days * 24 * 3_600_000,
         raw.confirm,
+        _alarm(path, raw, package.task.classes) if raw.alarm else None,
     )
 
 
@@ -138,6 +155,23 @@ def read_secret(path: Path, name: str) -> bytes:
     if path.stat().st_mode & 0o077:
         raise ConfigError(f"{path}: {name}: others may read it; run chmod 600 {path}")
     return secret
+
+
+def _alarm(path: Path, raw: GatewayConfig, classes: Sequence[str]) -> AlarmRule:
+    alarm = raw.alarm
+    assert alarm is not None
+    unknown = sorted(set(alarm.classes) - set(classes))
+    if unknown or not alarm.classes:
+        raise ConfigError(f"{path}: alarm, classes: {unknown or 'none'}; the task's are {', '.join(classes)}")
+    if not 0 < alarm.threshold <= 1 or not 0 <= alarm.refractory_s <= MAX_REFRACTORY_S or raw.confirm > MAX_CONFIRM:
+        raise ConfigError(
+            f"{path}: alarm: threshold is above 0 and at most 1, refractory_s 0 to {MAX_REFRACTORY_S}, "
+            f"and a wearable confirms over at most {MAX_CONFIRM} windows"
+        )
+    if len(classes) > MAX_CLASSES:
+        raise ConfigError(f"{path}: alarm: a wearable tells at most {MAX_CLASSES} classes apart, not {len(classes)}")
+    indices = tuple(sorted(classes.index(each) for each in set(alarm.classes)))
+    return AlarmRule(indices, alarm.threshold, 1000 * alarm.refractory_s, raw.confirm)
 
 
 def _patient(path: Path, federation: str, raw: PatientConfig) -> Patient:

@@ -11,12 +11,13 @@ from typing import Final
 import structlog
 
 from salus_chain.client import ChainClient
+from salus_chain.keys import Signer
 from salus_chain.passphrases import open_key
-from salus_edge import bases, relay
+from salus_edge import bases
 from salus_edge.calibration import command_for
 from salus_edge.config import Patient, Settings
 from salus_edge.downlink import Downlink
-from salus_edge.errors import Refused
+from salus_edge.errors import EdgeError, Refused
 from salus_edge.follower import Follower
 from salus_edge.intake import Arrival, Expectation, Outcome, acknowledgement, store
 from salus_edge.learner import Learner
@@ -30,12 +31,13 @@ from salus_edge.link import (
     parse,
     topic,
 )
-from salus_edge.link.release_sender import Transfer
 from salus_edge.predictor import Predictor
 from salus_edge.proto import link_pb2
 from salus_edge.refits import Refits
+from salus_edge.releasing import Releasing
+from salus_edge.renewal import renew
 from salus_edge.rounds import Participant
-from salus_edge.store import Database, models, windows
+from salus_edge.store import Database, windows
 from salus_edge.store.features import Features
 from salus_edge.store.models import StoredRelease
 
@@ -43,8 +45,8 @@ QUEUE: Final = 256
 BATCH: Final = 64
 LOST: Final = b"lost"
 RETENTION_LOOK_S: Final = 3_600.0
-RELAY_LOOK_S: Final = 1.0
 LABEL_PAUSE_S: Final = 2.0
+RENEW_LOOK_S: Final = 60.0
 DISK_PAUSE_S: Final = 1.0
 
 log = structlog.get_logger(__name__)
@@ -64,9 +66,9 @@ class Gateway:
         down = {device: keys.down for device, keys in self._keys.items()}
         self._downlink = Downlink(self._connection.publish, federation, down, boot)
         self._arrivals: asyncio.Queue[Arrival] = asyncio.Queue(QUEUE)
-        self._peers = dict.fromkeys(self._patients, relay.Peer())
+        self._releasing = Releasing(settings, database, self._downlink, settings.patients)
+        self._stale = asyncio.Event()
         self._labelled = asyncio.Event()
-        self._offer_now = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Raises whatever ends one of the tasks."""
@@ -78,7 +80,7 @@ class Gateway:
         signer = open_key(self.settings.key)
         async with client, asyncio.TaskGroup() as group:
             participant = Participant(client, signer, self.learner)
-            refits = Refits(self.learner, participant.idle, self.predictor.forget)
+            refits = Refits(self.learner, participant.idle, self._refitted)
             follower = Follower(client, self.learner, participant, group, refits.want, self._changed)
             for arm in self.settings.arms:
                 refits.want(arm)  # what an earlier process did not come to
@@ -86,7 +88,8 @@ class Gateway:
                 "link": self._connection.run(self._receive),
                 "intake": self._take_in(),
                 "chain": follower.run(),
-                "relay": self._relay(),
+                "releases": self._releasing.run(),
+                "personal": self._renew(signer),
                 "refits": refits.run(),
                 "labels": self._refit_after_labels(refits),
                 "retention": self._retain(),
@@ -105,7 +108,7 @@ class Gateway:
             address = parse(where)
             patient = self._patients[address.device]
             if address.kind == "state" and payload == LOST:
-                self._peers[address.device] = relay.on_lost(self._peers[address.device])
+                self._releasing.lost(address.device)
                 return
             packet = open_packet(self._keys[address.device].up, where, payload)
         except (Refused, KeyError) as error:
@@ -155,38 +158,36 @@ class Gateway:
         command = command_for(self.database, patient, state, self.settings.retention_ms)
         if command is not None:
             await self._downlink.send(patient.device, "command", command)
-        await self._send(
-            patient.device, relay.on_state(self._peers[patient.device], state, self._transfer(), _now_ms())
-        )
+        await self._releasing.on_state(patient.device, state)
 
     async def _on_event(self, patient: Patient, event: link_pb2.Event) -> None:
         if event.kind != link_pb2.Event.RELEASE:
             log.info("event", device=patient.device, kind=link_pb2.Event.Kind.Name(event.kind), code=event.code)
             return
-        said, transfer = event.release, self._transfer()
+        said = event.release
         if said.progress == link_pb2.ReleaseStatus.REFUSED:
-            log.warning("release_refused", device=patient.device, version=said.version, code=said.code)
-        await self._send(patient.device, relay.on_status(self._peers[patient.device], said, transfer, _now_ms()))
+            kind = "personal" if said.personal else "base"
+            log.warning("release_refused", device=patient.device, kind=kind, version=said.version, code=said.code)
+        await self._releasing.on_status(patient.device, said)
 
-    async def _send(self, device: str, step: relay.Step) -> None:
-        self._peers[device] = step.peer
-        for message in step.messages:
-            if not await self._downlink.send(device, "release", message):
-                return
-
-    async def _relay(self) -> None:
-        """Offer a new release to all who are online, and again where an answer is overdue."""
-        while True:
+    async def _renew(self, signer: Signer) -> None:
+        """Personal releases after each refit, settlement or base, and where there were not enough features before."""
+        while self.settings.alarm is not None:
+            for each in self.settings.patients:
+                try:
+                    made = await asyncio.to_thread(renew, self.database, self.settings, signer, each.patient, _now_ms())
+                except (EdgeError, sqlite3.Error) as error:  # the release before goes on
+                    log.error("no_personal_release", patient=each.patient, why=str(error))
+                    continue
+                if made:
+                    log.info("personal_release", device=each.device)
+                    self._releasing.offer_soon()
             try:
-                async with asyncio.timeout(RELAY_LOOK_S):
-                    await self._offer_now.wait()
+                async with asyncio.timeout(RENEW_LOOK_S):
+                    await self._stale.wait()
             except TimeoutError:
                 pass
-            fresh = self._offer_now.is_set()
-            self._offer_now.clear()
-            for device in self._patients:
-                decide = relay.offer if fresh else relay.on_time
-                await self._send(device, decide(self._peers[device], self._transfer(), _now_ms()))
+            self._stale.clear()
 
     async def _refit_after_labels(self, refits: Refits) -> None:
         while True:
@@ -211,14 +212,15 @@ class Gateway:
         base = bases.current(self.database, self.settings, self.settings.arms[0].task).base
         return Expectation(self.settings, self.predictor.window_shape, self.predictor.features_per_window, base)
 
-    def _transfer(self) -> Transfer | None:
-        found = models.releases(self.database, self.settings.arms[0].task)
-        return Transfer(found[-1].signed_manifest, found[-1].model) if found else None
-
     def _changed(self, release: StoredRelease | None) -> None:
         self.predictor.forget()
         if release is not None:
-            self._offer_now.set()
+            self._releasing.offer_soon()
+        self._stale.set()
+
+    def _refitted(self) -> None:
+        self.predictor.forget()
+        self._stale.set()
 
 
 def run(settings: Settings) -> None:

@@ -36,13 +36,14 @@ class Step:
     messages: tuple[bytes, ...] = ()
 
 
-def on_state(peer: Peer, state: State, transfer: Transfer | None, now_ms: int) -> Step:
+def on_state(peer: Peer, state: State, transfer: Transfer | None, now_ms: int, personal: bool = False) -> Step:
     """The wearable came online, or leaves. What it refused before, it is offered once more after a
-    reconnect.
+    reconnect. `personal`: this is about its personal release, which counts its versions for itself.
     """
+    version = state.personal_version if personal else state.model_version
     if state.link != State.ONLINE:
-        return Step(replace(peer, online=False, version=state.model_version))
-    return offer(Peer(online=True, version=state.model_version), transfer, now_ms)
+        return Step(replace(peer, online=False, version=version))
+    return offer(Peer(online=True, version=version), transfer, now_ms)
 
 
 def on_lost(peer: Peer) -> Peer:

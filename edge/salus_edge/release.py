@@ -1,45 +1,19 @@
-"""Signing a release, and everything a wearable checks before it swaps. Nothing here changes any state."""
+"""Everything a wearable checks of a base release before it swaps. Nothing here changes any state."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from hashlib import sha256
-from typing import Final
 
 import numpy as np
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
-from salus_chain import keys
-from salus_chain.node.settling.approvals import RELEASE_DOMAIN
 from salus_chain.proto import release_pb2
 from salus_edge.errors import Refused
 from salus_edge.frontend.pipeline import FrontEnd, manifest_frontend
+from salus_edge.signed import MAX_GOLDENS, MAX_MODEL_BYTES, RunGolden, read_signed, sign_manifest, usable_quantisation
 from salus_edge.task import Task
 
-MAX_MODEL_BYTES: Final = 4 << 20
-MAX_GOLDENS: Final = 256
-
-RunGolden = Callable[[bytes, NDArray[np.int8], int], NDArray[np.int8]]
-"""(model, int8 inputs (n, samples, channels), arena bytes) to outputs (n, F); raises Refused `bad_model`."""
-
-
-def sign_manifest(manifest: bytes, signer: keys.Signer) -> bytes:
-    """A serialised SignedManifest: the manifest's bytes as they stand, and the release key's signature."""
-    signature = signer.sign(RELEASE_DOMAIN, manifest)
-    message = release_pb2.SignedManifest(manifest=manifest, signature=signature)
-    return message.SerializeToString(deterministic=True)
-
-
-def read_signed(signed: bytes, release_public_key: bytes) -> release_pb2.Manifest:
-    """The manifest, when the release key signed it. Raises Refused `malformed`, `bad_signature`."""
-    try:
-        message = release_pb2.SignedManifest.FromString(signed)
-        if not keys.verify(release_public_key, message.signature, RELEASE_DOMAIN, message.manifest):
-            raise Refused("bad_signature", "the manifest is not signed with this wearable's release key")
-        return release_pb2.Manifest.FromString(message.manifest)
-    except DecodeError as error:
-        raise Refused("malformed", f"not a signed manifest: {error}") from None
+__all__ = ["check_offer", "golden_inputs", "read_signed", "sign_manifest", "verify_release"]
 
 
 def check_offer(
@@ -155,11 +129,6 @@ def _check_fit(manifest: release_pb2.Manifest, task: Task) -> None:
     output = manifest.output
     if (np.float32(output.scale), output.zero_point) != (np.float32(feature.scale), feature.zero_point):
         raise Refused("malformed", "the features' scale or zero point is not the task's, which is fixed")
-
-
-def usable_quantisation(quantisation: release_pb2.Quantisation) -> bool:
-    """A positive scale, and a zero point that an int8 can be."""
-    return 0 < quantisation.scale < float("inf") and -128 <= quantisation.zero_point <= 127
 
 
 def _check_frontend(manifest: release_pb2.Manifest, task: Task) -> None:

@@ -17,13 +17,12 @@ from pathlib import Path
 import pytest
 
 from salus.processes import Processes, free_ports, listening
-from salus_chain.candidates import ModelCandidate, ReleaseCandidate
+from salus_chain.candidates import RELEASE_DOMAIN, ModelCandidate, ReleaseCandidate
 from salus_chain.client import ChainClient, open_round_tx
 from salus_chain.fixed import SCALE
 from salus_chain.founding import Founded, init_chain
 from salus_chain.genesis import Policy
 from salus_chain.keys import PemSigner
-from salus_chain.node.settling.approvals import RELEASE_DOMAIN
 from salus_chain.node.validator import GatewaySeat
 from salus_chain.proto import release_pb2
 from salus_chain.rules.transactions import OpenRound

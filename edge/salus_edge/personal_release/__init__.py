@@ -3,9 +3,11 @@
 from salus_edge.personal_release.build import AlarmRule, DenseRow, build_personal, dense_rows, quantise_layers
 from salus_edge.personal_release.dense import Dense, Quantisation, run
 from salus_edge.personal_release.template import check_template, fill, usable_template
-from salus_edge.personal_release.verify import check_personal, verify_personal
+from salus_edge.personal_release.verify import MAX_CLASSES, MAX_CONFIRM, check_personal, verify_personal
 
 __all__ = [
+    "MAX_CLASSES",
+    "MAX_CONFIRM",
     "AlarmRule",
     "Dense",
     "DenseRow",

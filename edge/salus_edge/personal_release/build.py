@@ -16,7 +16,7 @@ from salus_chain.proto import release_pb2 as pb
 from salus_edge.link.release_sender import Transfer
 from salus_edge.personal_release.dense import Dense, Floats, Quantisation, run
 from salus_edge.personal_release.template import fill
-from salus_edge.release import sign_manifest
+from salus_edge.signed import sign_manifest
 from salus_edge.task import Task
 
 HEAD_STEP: Final = 4  # a head's units are padded to a multiple: ESP-NN is wrong for 2 outputs

@@ -10,7 +10,7 @@ import numpy as np
 from salus_chain.proto.release_pb2 import Decision, Golden, Manifest, Quantisation
 from salus_edge.errors import Refused
 from salus_edge.personal_release.template import check_template
-from salus_edge.release import MAX_GOLDENS, MAX_MODEL_BYTES, RunGolden, read_signed, usable_quantisation
+from salus_edge.signed import MAX_GOLDENS, MAX_MODEL_BYTES, RunGolden, read_signed, usable_quantisation
 
 MAX_CLASSES: Final = 16
 MAX_CONFIRM: Final = 32

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from salus_edge.errors import ConfigError
-from salus_edge.store.schema import TABLES, VERSION
+from salus_edge.store.schema import TABLES, UPGRADES, VERSION
 
 Row = tuple[Any, ...]
 BUSY_S: Final = 10.0
@@ -89,7 +89,11 @@ class Database:
         found = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
         if found == 0:
             self._connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
-        elif found != VERSION:
+            return
+        while found in UPGRADES:
+            found += 1
+            self._connection.executescript(f"BEGIN; {UPGRADES[found - 1]} PRAGMA user_version = {found}; COMMIT;")
+        if found != VERSION:
             raise ConfigError(
                 f"{self.path}: a store of version {found}, this gateway's is {VERSION}; "
                 "use the gateway version that wrote it"

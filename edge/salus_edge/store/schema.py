@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 
-TABLES: Final = """
+_FIRST: Final = """
 CREATE TABLE packets (                 -- every genuine packet, once, in one transaction with its content
     device TEXT NOT NULL, boot INTEGER NOT NULL, sequence INTEGER NOT NULL,
     kind TEXT NOT NULL, received_ms INTEGER NOT NULL,
@@ -82,3 +82,14 @@ CREATE TABLE releases (                -- approved bases, their approval proved
     PRIMARY KEY (task, version)
 ) WITHOUT ROWID;
 """
+
+_PERSONAL_RELEASES: Final = """
+CREATE TABLE personal_releases (       -- what each wearable shall run after the base, the last one made
+    patient TEXT PRIMARY KEY, version INTEGER NOT NULL, base BLOB NOT NULL,
+    source BLOB NOT NULL,              -- digest of what it was made from: the same again makes no new one
+    signed_manifest BLOB NOT NULL, model BLOB NOT NULL
+) WITHOUT ROWID;
+"""
+
+TABLES: Final = _FIRST + _PERSONAL_RELEASES
+UPGRADES: Final = {1: _PERSONAL_RELEASES}  # from that version to the next; nothing that is stored changes

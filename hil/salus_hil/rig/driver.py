@@ -94,6 +94,27 @@ class Wearable:
         self.cut()
         return self.start()
 
+    def damage(self, data: bytes) -> None:
+        """Flip a bit in the middle of `data`, wherever its flash holds that, while it has no power.
+
+        Raises RigError: its flash holds no such bytes.
+        """
+        for path in self._runner.flash:
+            content = path.read_bytes()
+            if (at := content.find(data)) >= 0:
+                with path.open("r+b") as file:
+                    file.seek(at + len(data) // 2)
+                    file.write(bytes([data[len(data) // 2] ^ 0x10]))
+                return
+        raise RigError(f"{self.rig.id}: nothing in its flash holds these {len(data)} bytes")
+
+    def reopen(self) -> pb.HelloReply:
+        """Close the port and open it again, as another program of the host would."""
+        self._end_bridge()
+        reply = self._run(self._close_and_open())
+        self._begin_bridge()
+        return reply
+
     def reset(self) -> pb.HelloReply:
         """By command; the device starts again by itself."""
         return self._run(self._restarted(self._there.reset))
@@ -242,6 +263,10 @@ class Wearable:
         console = Console(url, self.rig.entry.baud, self._log)
         await console.open()
         return console
+
+    async def _close_and_open(self) -> pb.HelloReply:
+        await self._there.open()
+        return await self._there.wait_ready(READY_S)
 
     async def _restarted(self, command: Callable[[], Coroutine[None, None, None]]) -> pb.HelloReply:
         """Give a command that restarts it, and wait until it has: its uptime counts from after the command."""

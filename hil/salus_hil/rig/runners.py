@@ -30,6 +30,11 @@ class Runner(Protocol):
         """Whether it has power, as far as this side can know."""
         ...
 
+    @property
+    def flash(self) -> list[Path]:
+        """The files that are its flash; none where it is on a board."""
+        ...
+
     def start(self) -> str:
         """Give power; the serial port's name or URL. Raises RigError: it does not come up."""
         ...
@@ -123,6 +128,10 @@ class NativeRunner:
         return self._child.running
 
     @property
+    def flash(self) -> list[Path]:
+        return sorted(path for path in self._flash.rglob("*") if path.is_file())
+
+    @property
     def pid(self) -> int:
         """Of the running program; a reset keeps it. Raises RigError: it does not run."""
         return self._child.pid
@@ -162,6 +171,10 @@ class QemuRunner:
     def running(self) -> bool:
         return self._child.running
 
+    @property
+    def flash(self) -> list[Path]:
+        return [self._flash]
+
     def start(self) -> str:
         """Boots only once the caller could open the port: see `go`."""
         self._make_flash()
@@ -176,22 +189,19 @@ class QemuRunner:
         if self._qmp is not None:
             self._qmp.command("cont")
 
-    def halt(self) -> None:
-        """Stop between two instructions; `cut` then takes the power away there."""
-        if self._qmp is not None:
-            self._qmp.command("stop")
-
     def cut(self) -> None:
-        if self._qmp is not None:
-            self._qmp.close()
-            self._qmp = None
+        """Stop between two instructions, and end there: the flash's file holds what had been stored by then."""
+        self._quit()
         self._child.kill()
 
     def stop(self) -> None:
+        self._quit()
+        self._child.terminate()
+
+    def _quit(self) -> None:
         if self._qmp is not None:
             self._qmp.quit()
             self._qmp = None
-        self._child.terminate()
 
     def _make_flash(self) -> None:
         if self._flash.exists():
@@ -223,6 +233,10 @@ class BoardRunner:
     @property
     def running(self) -> bool:
         return self._running
+
+    @property
+    def flash(self) -> list[Path]:
+        return []
 
     def start(self) -> str:
         if self._entry.power is not None:

@@ -28,6 +28,11 @@ class Update:
         data = signed.SerializeToString(deterministic=True)
         active = self._slots.active.manifest
         claimed = _claimed(signed)
+        if claimed.kind == Manifest.PERSONAL:  # no gateway's key was ever pinned here, so nobody may sign one
+            self._flash.add("refused release bad_signature", 1)
+            return ReleaseStatus(
+                version=claimed.version, progress=ReleaseStatus.REFUSED, code="bad_signature", personal=True
+            )
         if claimed.version == active.version and claimed.sha256 == active.sha256:
             return ReleaseStatus(version=active.version, progress=ReleaseStatus.ACTIVE)
         try:

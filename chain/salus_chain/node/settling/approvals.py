@@ -16,7 +16,7 @@ import numpy as np
 from google.protobuf.message import DecodeError as ProtobufError
 from numpy.typing import NDArray
 
-from salus_chain.candidates import ModelCandidate, ReleaseCandidate
+from salus_chain.candidates import RELEASE_DOMAIN, ModelCandidate, ReleaseCandidate
 from salus_chain.errors import DecodeError, Rejected
 from salus_chain.fixed import Int32s, to_float
 from salus_chain.genesis import Genesis
@@ -27,7 +27,6 @@ from salus_chain.rules.models import layout, require_task
 from salus_chain.rules.state import State, Task
 from salus_chain.rules.transactions import ApproveModel, ApproveRelease
 
-RELEASE_DOMAIN: Final = b"salus/release/1"
 SLACK: Final = 1 + 1e-3  # the converter computes scales in float32
 RESOLUTION: Final = 2.0**-23  # two steps of the settled grid
 INT8_MOST: Final = 127
