@@ -51,6 +51,15 @@ def test_a_cut_is_no_goodbye_and_a_stop_is_one(tmp_path: Path) -> None:
     assert (tmp_path / "w" / "flash" / "bye").exists()
 
 
+def test_a_program_that_a_killed_host_left_behind_is_ended_first(tmp_path: Path) -> None:
+    runs = program(tmp_path, """trap '' TERM; : > "$4"; while :; do sleep 0.05; done""")
+    first, second = NativeRunner(runs, tmp_path / "w"), NativeRunner(runs, tmp_path / "w")
+    first.start()
+    second.start()
+    assert not first.running and second.running
+    second.cut()
+
+
 def test_a_missing_program_says_how_to_build_it(tmp_path: Path) -> None:
     rig = read_rig(write_rig(tmp_path, {"program": "nowhere"}))
     with pytest.raises(ConfigError, match="scripts/firmware build"):

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -33,6 +33,7 @@ from salus_hil.rig.runners import QemuRunner, Runner
 
 CALL_S: Final = 120.0  # for any one call: the console itself gives up long before
 READY_S: Final = 20.0
+RAW_BYTES: Final = 4096
 
 T = TypeVar("T")
 StatusCheck = Callable[[pb.Status], bool]
@@ -188,8 +189,9 @@ class Wearable:
         return answer.failure.code
 
     def raw(self, data: bytes) -> None:
-        """Bytes as they are."""
-        self._run(self._there.send_raw(data))
+        """Bytes as they are, so many at a time as the slowest line takes in time."""
+        for start in range(0, len(data), RAW_BYTES):
+            self._run(self._there.send_raw(data[start : start + RAW_BYTES]))
 
     def inject(
         self, samples: NDArray[np.float32], start_ms: int, *, first: int = 0, ends: bool = True
@@ -251,7 +253,18 @@ class Wearable:
         self._bridged = ""
         self._end_bridge()
 
+    def wait_refused(self, count: int, code: str = "", timeout_s: float = 20.0) -> None:
+        """Until it has refused so many messages, with `code` or any. Raises RigError."""
+        deadline = time.monotonic() + timeout_s
+        while (counted := sum(each.count for each in self._counted() if code in ("", each.name))) < count:
+            if time.monotonic() > deadline:
+                raise RigError(f"{self.rig.id}: {counted} refused {code} within {timeout_s:g} s, not {count}")
+            time.sleep(0.05)
+
     # -- inside --------------------------------------------------------------------------------------------------
+
+    def _counted(self) -> Iterable[pb.Counter]:
+        return self._run(self._there.statistics()).refused
 
     @property
     def _there(self) -> Console:

@@ -5,8 +5,11 @@ A `start` after a `cut` finds flash as it was: what had been written when the po
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -120,7 +123,7 @@ class NativeRunner:
 
     def __init__(self, program: Path, folder: Path, arguments: tuple[str, ...] = ()) -> None:
         self._program, self._arguments = program, arguments
-        self._flash, self._link = folder / "flash", folder / "serial"
+        self._flash, self._link, self._kept = folder / "flash", folder / "serial", folder / "program.pid"
         self._child = _Child(folder, "program")
 
     @property
@@ -139,8 +142,10 @@ class NativeRunner:
     def start(self) -> str:
         self._link.unlink(missing_ok=True)
         self._flash.mkdir(parents=True, exist_ok=True)
+        self._end_orphan()
         command = [str(self._program), "--state", str(self._flash), "--serial", str(self._link), *self._arguments]
         self._child.start(command)
+        self._kept.write_text(f"{self.pid}\n")
         self._child.wait_for(self._link)
         return str(self._link)
 
@@ -149,6 +154,27 @@ class NativeRunner:
 
     def stop(self) -> None:
         self._child.terminate()
+
+    def _end_orphan(self) -> None:
+        """End the program that a killed host left behind: it is the one that was started here, and has this flash."""
+        try:
+            pid = int(self._kept.read_text())
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError):  # none, or no Linux
+            return
+        if not self._child.running and str(self._flash).encode() in words:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            while Path(f"/proc/{pid}").exists() and _state(pid) != "Z":
+                time.sleep(POLL_S)
+
+
+def _state(pid: int) -> str:
+    """`Z` for one that has ended and is not yet collected, and where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
 
 
 class QemuRunner:
