@@ -40,6 +40,7 @@ def show(
 def run(
     context: typer.Context,
     rig: Annotated[Path, typer.Argument(help="The rig file.")],
+    suite: Annotated[Path | None, typer.Option(help="A folder or file of tests instead of hil/suite.")] = None,
 ) -> None:
     """Run the suite on every wearable of a rig; further options go to pytest. Ends with pytest's exit code.
 
@@ -47,7 +48,7 @@ def run(
     """
     from salus_hil.rig.suite import run_suite
 
-    raise typer.Exit(run_suite(rig, context.args))
+    raise typer.Exit(run_suite(rig, context.args, suite))
 
 
 @app.command()

@@ -29,9 +29,8 @@ def plugin_options() -> list[str]:
     return [] if PLUGIN in known else ["-p", PLUGIN]
 
 
-def run_suite(rig: Path, options: Sequence[str]) -> int:
-    """pytest's exit code. What `options` name besides options is tested instead of the whole suite."""
-    named = [each for each in options if not each.startswith("-") and Path(each.split("::")[0]).exists()]
-    where = [] if named else [str(suite_folder())]
-    command = [sys.executable, "-m", "pytest", *plugin_options(), "--salus-rig", str(rig), *where, *options]
+def run_suite(rig: Path, options: Sequence[str], suite: Path | None = None) -> int:
+    """pytest's exit code. `suite` is a folder or file of tests in the place of our own."""
+    where = str(suite or suite_folder())
+    command = [sys.executable, "-m", "pytest", *plugin_options(), "--salus-rig", str(rig), where, *options]
     return subprocess.run(command, check=False).returncode
