@@ -53,12 +53,13 @@ class Bridge:
         """Until the wearable is reset or gone."""
         unlisten = self._console.listen(self._heard)
         try:
+            begun = await self._console.status()
             answer = await self._console.request(pb.BridgeStart())
             if answer.WhichOneof("body") == "link_open":
                 self._heard(answer)
             async with asyncio.TaskGroup() as group:
                 carrying = group.create_task(self._act(), name=f"bridge {self._console.url}")
-                await self._watch()
+                await self._watch(begun)
                 carrying.cancel()
         except* (PortError, Silent, CommandFailed) as group_error:
             raise group_error.exceptions[0] from None
@@ -67,16 +68,15 @@ class Bridge:
             while not self._frames.empty():
                 self._frames.get_nowait()
 
-    async def _watch(self) -> None:
-        """Returns when the wearable has started anew."""
-        uptime_ms = 0
+    async def _watch(self, before: pb.Status) -> None:
+        """Returns when the wearable has started anew: its boots count the starts, once it is enrolled."""
         while True:
-            status = await self._console.status()
-            if status.uptime_ms < uptime_ms:
+            await asyncio.sleep(WATCH_S)
+            now = await self._console.status()
+            if now.uptime_ms < before.uptime_ms or (before.boot and now.boot != before.boot):
                 log.info("wearable_restarted", port=self._console.url)
                 return
-            uptime_ms = status.uptime_ms
-            await asyncio.sleep(WATCH_S)
+            before = now
 
     def _heard(self, frame: pb.Frame) -> None:
         if frame.WhichOneof("body") in ("link_open", "link_close", "publish"):

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from salus_hil.rig.package import Release
     from salus_hil.rig.rigfile import Rig, RigWearable
 
-NEEDS: Final = "needs(*things): a wearable of the rig without these skips the test: board, bridge, broker, fast, power"
+NEEDS: Final = (
+    "needs(*things): a wearable of the rig without these skips the test: board, bridge, broker, fast, flash, power"
+)
 PROPERTY: Final = "salus"  # of a test in the JUnit file: what its wearable measured, as JSON
 RIG: Final = pytest.StashKey["Rig | None"]()
 COLLECTED: Final = pytest.StashKey["Collected"]()

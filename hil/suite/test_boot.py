@@ -6,6 +6,7 @@ import pytest
 
 from salus_edge.proto.console_pb2 import Status
 from salus_hil.rig.driver import Wearable
+from salus_hil.rig.package import recording
 
 
 def test_a_wearable_from_the_factory_says_hello_and_is_nobodys(wearable: Wearable) -> None:
@@ -32,6 +33,22 @@ def test_a_power_cut_forgets_nothing_that_was_said_to_be_done(enrolled: Wearable
     assert status.boot == boot + 1
     assert status.reset_cause in (Status.POWER_ON, Status.RESET_CAUSE_UNSPECIFIED)
     assert enrolled.golden().mismatches == 0
+
+
+def test_opening_the_port_again_is_no_reset(enrolled: Wearable) -> None:
+    """DTR and RTS of a USB serial line reset an ESP32 when they change."""
+    before = enrolled.status()
+    for _ in range(3):
+        enrolled.reopen()
+    after = enrolled.status()
+    assert after.boot == before.boot and after.uptime_ms >= before.uptime_ms
+
+
+@pytest.mark.needs("board")
+def test_a_board_has_room_left(enrolled: Wearable) -> None:
+    enrolled.inject(recording(60.0), 1_767_225_600_000)
+    said = enrolled.statistics()
+    assert said.heap_low_water_bytes > 16_384 and said.stack_low_water_bytes > 512
 
 
 def test_boots_only_rise(enrolled: Wearable) -> None:

@@ -21,6 +21,16 @@ from salus_hil.rig.package import Release, make_release
 CUTS = 50
 
 
+def test_the_first_model_needs_no_signature_and_every_later_one_does(wearable: Wearable, identity: Identity) -> None:
+    """The first comes by the console, in a factory."""
+    wearable.enrol(identity, "mqtt://127.0.0.1:9")
+    first, second = make_release(1, b""), make_release(2, identity.chain_id)
+    wearable.must_take(first.unsigned())
+    assert wearable.golden().mismatches == 0
+    assert wearable.offer(second.unsigned()).code == "bad_signature"
+    wearable.must_take(second.signed(identity))
+
+
 @pytest.fixture
 def running(wearable: Wearable, identity: Identity, release: Release) -> Wearable:
     """With release 1, and no network."""
@@ -114,6 +124,37 @@ def test_versions_only_rise_and_a_roll_back_is_the_old_weights_under_a_higher_on
     running.must_take(release.changed(version=3).signed(identity))
     hello = running.reset()
     assert hello.model_version == 3 and hello.base_sha256 == release.sha256
+    assert running.golden().mismatches == 0
+
+
+@pytest.mark.needs("power", "flash")
+def test_a_damaged_slot_is_rolled_back_from_at_the_next_start(
+    running: Wearable, identity: Identity, release: Release
+) -> None:
+    second = make_release(2, identity.chain_id)
+    running.must_take(second.signed(identity))
+    running.cut()
+    running.damage(second.model)
+    hello = running.start()
+    assert hello.model_version == 1 and hello.base_sha256 == release.sha256
+    assert running.golden().mismatches == 0
+    running.must_take(make_release(3, identity.chain_id).signed(identity))
+
+
+@pytest.mark.needs("power", "flash")
+def test_with_both_slots_damaged_it_stays_reachable_and_takes_a_signed_release(
+    running: Wearable, identity: Identity, release: Release
+) -> None:
+    second = make_release(2, identity.chain_id)
+    running.must_take(second.signed(identity))
+    running.cut()
+    for each in (release, second):
+        running.damage(each.model)
+    assert not running.start().task
+    third = make_release(3, identity.chain_id)
+    stranger = replace(identity, release=Identity().release)
+    assert running.offer(third.signed(stranger)).code == "bad_signature"
+    running.must_take(third.signed(identity))
     assert running.golden().mismatches == 0
 
 

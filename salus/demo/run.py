@@ -23,7 +23,7 @@ from salus.report.facts import Facts, ModelFacts
 from salus_hil import firmware
 from salus_hil.errors import MissingTool
 
-START_TIMEOUT_S: Final = 30.0
+START_TIMEOUT_S: Final = 90.0
 BUILD_TIMEOUT_S: Final = 240.0
 REPLAY_TIMEOUT_S: Final = 180.0
 CAMPAIGN_TIMEOUT_S: Final = 300.0

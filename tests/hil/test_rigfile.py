@@ -29,8 +29,8 @@ def test_what_a_wearable_has_comes_from_its_runner_its_power_and_its_fixtures(tm
         {**BOARD, "id": "plain"},
     )
     native, emulated, board, plain = read_rig(path).wearables
-    assert native.has == {"native", "power", "broker", "fast"} and native.program == tmp_path.resolve() / "p"
-    assert emulated.has == {"qemu_m4", "power", "broker", "bridge"}
+    assert native.has == {"native", "power", "flash", "broker", "fast"} and native.program == tmp_path.resolve() / "p"
+    assert emulated.has == {"qemu_m4", "power", "flash", "broker", "bridge"}
     assert board.has == {"board", "power", "broker"} and board.program is None
     assert plain.has == {"board"}
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from salus_hil.errors import ConfigError, RigError
-from salus_hil.rig import runners
 from salus_hil.rig.power import run_command
 from salus_hil.rig.qmp import Qmp
 from salus_hil.rig.rigfile import Entry, RigWearable, read_rig
-from salus_hil.rig.runners import BoardRunner, NativeRunner, make_runner
+from salus_hil.rig.runners import BoardRunner, NativeRunner, child, make_runner
+from salus_hil.rig.runners import board as boards
 from tests.hil.fakes import write_rig
 
 
@@ -33,7 +33,7 @@ def test_a_program_that_ends_at_once_is_said_with_its_last_words(tmp_path: Path)
 
 
 def test_a_program_without_a_port_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runners, "START_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(child, "START_TIMEOUT_S", 0.2)
     runner = NativeRunner(program(tmp_path, "exec sleep 60"), tmp_path / "w")
     with pytest.raises(RigError, match="it said nothing"):
         runner.start()
@@ -49,6 +49,15 @@ def test_a_cut_is_no_goodbye_and_a_stop_is_one(tmp_path: Path) -> None:
     runner.start()
     runner.stop()
     assert (tmp_path / "w" / "flash" / "bye").exists()
+
+
+def test_a_program_that_a_killed_host_left_behind_is_ended_first(tmp_path: Path) -> None:
+    runs = program(tmp_path, """trap '' TERM; : > "$4"; while :; do sleep 0.05; done""")
+    first, second = NativeRunner(runs, tmp_path / "w"), NativeRunner(runs, tmp_path / "w")
+    first.start()
+    second.start()
+    assert not first.running and second.running
+    second.cut()
 
 
 def test_a_missing_program_says_how_to_build_it(tmp_path: Path) -> None:
@@ -83,7 +92,7 @@ def test_a_board_without_power_control_cannot_be_cut(tmp_path: Path) -> None:
 
 
 def test_a_board_that_is_not_plugged_in_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runners, "START_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(boards, "PORT_TIMEOUT_S", 0.1)
     with pytest.raises(RigError, match="plugged in"):
         board(tmp_path, serial=str(tmp_path / "port")).start()
 

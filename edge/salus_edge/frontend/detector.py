@@ -38,7 +38,7 @@ class Timing:
     @classmethod
     def at(cls, rate_hz: float, threshold: float) -> Timing:
         """At a rate of samples."""
-        spans = (0.02, 0.1, 0.15, 0.5, 2.5, 0.2, 0.36, 2.5, 3.0)
+        spans = (0.02, 0.1, 0.15, 0.5, 2.5, 0.2, 0.36, 2.5, 6.0)
         slope, width, apart, settle, learn, refractory, t_wave, back, lost = (
             max(1, round(span * rate_hz)) for span in spans
         )
@@ -122,8 +122,6 @@ def _candidates(timing: Timing, samples: Floats, low: int, index: int) -> list[_
 def _consider(state: Detector, timing: Timing, candidate: _Candidate, beats: list[Beat]) -> Detector:
     """The levels after a candidate; a beat that it shows is appended."""
     n, at = candidate.place, candidate.place + timing.apart
-    if not state.learning and n - (state.since if state.last is None else state.last) > timing.lost:
-        state = Detector(state.tail, state.end, n)
     if state.learning:
         if n < state.since + timing.settle:
             return state
@@ -138,6 +136,8 @@ def _consider(state: Detector, timing: Timing, candidate: _Candidate, beats: lis
     t_wave = since is not None and since < timing.t_wave and candidate.strength < state.last_strength * _HALF
     if candidate.strength > _threshold(state, timing) and not t_wave:
         return _accept(state, candidate, _EIGHTH, at, beats)
+    if n - (state.since if state.last is None else state.last) > timing.lost:
+        return Detector(state.tail, state.end, n)  # a pause is shorter: the levels are wrong, and are learnt anew
     noise = state.noise + (candidate.strength - state.noise) * _EIGHTH
     best = state.best
     if since is not None and since >= timing.t_wave and (best is None or candidate.strength > best.strength):

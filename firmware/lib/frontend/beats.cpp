@@ -28,7 +28,7 @@ class Beats final : public Stage {
   static constexpr std::size_t kPending = 32;  // a beat waits 3 s, and beats are 0.2 s apart
 
   Beats(const Settings& settings, const History& samples, const Detector& detector, Span<std::uint16_t> intervals,
-        Template own, Taker& taker)
+        const Template& own, Taker& taker)
       : settings_(settings), samples_(samples), detector_(detector), intervals_(intervals), own_(own), taker_(taker) {}
 
   void push(std::int64_t index, const double* sample) override {
@@ -40,13 +40,13 @@ class Beats final : public Stage {
     Beat found[2];
     const std::size_t count = detector_.step(index, found);
     for (std::size_t i = 0; i < count; ++i) add(found[i]);
-    while (next_ < count_ && is_due(index)) release();
+    while (next_beat_ < count_ && is_due(index)) release();
   }
 
   void renew() override {
     detector_.renew();
     count_ = 0;
-    next_ = 1;
+    next_beat_ = 1;
     begun_ = false;
   }
 
@@ -62,12 +62,12 @@ class Beats final : public Stage {
   }
 
   [[nodiscard]] bool is_due(std::int64_t index) {
-    const std::int64_t peak = beat(next_).peak;
-    return index >= peak + settings_.wait || (index + 1 >= peak + settings_.after && count_ > next_ + 2);
+    const std::int64_t peak = beat(next_beat_).peak;
+    return index >= peak + settings_.wait || (index + 1 >= peak + settings_.after && count_ > next_beat_ + 2);
   }
 
   void release() {
-    const std::size_t number = next_++;
+    const std::size_t number = next_beat_++;
     const std::int64_t first = beat(number).peak - settings_.before;
     if (first < start_) return;  // the stretch began before the window
     std::int16_t aux[kRhythmValues];
@@ -84,8 +84,8 @@ class Beats final : public Stage {
   Template own_;
   Taker& taker_;
   Beat pending_[kPending];
-  std::size_t count_ = 0;  // beats of the stretch so far
-  std::size_t next_ = 1;   // comes out next
+  std::size_t count_ = 0;      // beats of the stretch so far
+  std::size_t next_beat_ = 1;  // comes out next
   std::int64_t start_ = 0;
   bool begun_ = false;
 };

@@ -12,12 +12,27 @@ std::int64_t count_of(double seconds, double rate_hz) {
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::rint(seconds * rate_hz)));
 }
 
+// Of a few values: the one with as many below it as a sorted list would have.
+std::int64_t lower_median(Span<const std::int64_t> values) {
+  const std::size_t rank = (values.size() - 1) / 2;
+  for (const std::int64_t value : values) {
+    std::size_t below = 0;
+    std::size_t same = 0;
+    for (const std::int64_t each : values) {
+      below += each < value ? 1U : 0U;
+      same += each == value ? 1U : 0U;
+    }
+    if (below <= rank && rank < below + same) return value;
+  }
+  return 0;
+}
+
 }  // namespace
 
 Detector::Detector(double rate_hz, double threshold, const History& samples, Memory& memory)
     : timing_{count_of(0.02, rate_hz), count_of(0.1, rate_hz), count_of(0.15, rate_hz),
               count_of(0.5, rate_hz),  count_of(2.5, rate_hz), count_of(0.2, rate_hz),
-              count_of(0.36, rate_hz), count_of(2.5, rate_hz), count_of(3.0, rate_hz)},
+              count_of(0.36, rate_hz), count_of(2.5, rate_hz), count_of(6.0, rate_hz)},
       threshold_(static_cast<float>(threshold)),
       samples_(samples),
       squares_(memory.array<float>(static_cast<std::size_t>(timing_.width))),
@@ -81,11 +96,6 @@ bool Detector::learn(const Candidate& candidate) {
 }
 
 void Detector::consider(const Candidate& candidate) {
-  const std::int64_t seen = levels_.has_last ? levels_.last : levels_.since;
-  if (!levels_.learning && candidate.place - seen > timing_.lost) {
-    levels_ = Levels();
-    levels_.since = candidate.place;
-  }
   if (!learn(candidate)) return;
   search_back(candidate);
   const bool has_last = levels_.has_last;
@@ -94,6 +104,12 @@ void Detector::consider(const Candidate& candidate) {
   const bool t_wave = has_last && since < timing_.t_wave && candidate.strength < levels_.last_strength * 0.5F;
   if (candidate.strength > threshold() && !t_wave) {
     accept(candidate, 0.125F, candidate.place + timing_.apart);
+    return;
+  }
+  // A pause is shorter: the levels are wrong, and are learnt anew.
+  if (candidate.place - (has_last ? levels_.last : levels_.since) > timing_.lost) {
+    levels_ = Levels();
+    levels_.since = candidate.place;
     return;
   }
   levels_.noise = levels_.noise + (candidate.strength - levels_.noise) * 0.125F;
@@ -107,10 +123,7 @@ void Detector::consider(const Candidate& candidate) {
 // A beat is overdue by two thirds of an interval: the best of what was noise may have been one.
 void Detector::search_back(const Candidate& candidate) {
   if (!levels_.has_best || !levels_.has_last || levels_.interval_count == 0) return;
-  std::int64_t sorted[8];
-  std::copy(levels_.intervals, levels_.intervals + levels_.interval_count, sorted);
-  std::sort(sorted, sorted + levels_.interval_count);
-  const std::int64_t usual = sorted[(levels_.interval_count - 1) / 2];
+  const std::int64_t usual = lower_median({levels_.intervals, levels_.interval_count});
   if ((candidate.place - levels_.last) * 3 <= 5 * usual) return;
   const std::int64_t at = candidate.place + timing_.apart;
   const Candidate best = levels_.best;

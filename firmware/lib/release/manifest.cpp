@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
 #include "release.pb.h"
 #include "release/wire.h"
@@ -19,11 +20,11 @@ bool decode(Bytes message, const pb_msgdesc_t* fields, void* found) {
   return pb_decode(&stream, fields, found);
 }
 
-// nanopb stores any number in an enum; reading one that the enum lacks as an enum would be undefined.
+// nanopb stores any number that fits in an enum (ARM's are as small as may be, and what does not fit is malformed);
+// reading one that the enum lacks as an enum would be undefined.
 template <typename Enum>
 std::uint32_t number_of(const Enum& value) {
-  static_assert(sizeof value == sizeof(std::uint32_t), "nanopb's enums have an int's size here");
-  std::uint32_t number = 0;
+  std::make_unsigned_t<std::underlying_type_t<Enum>> number = 0;
   std::memcpy(&number, &value, sizeof number);
   return number;
 }

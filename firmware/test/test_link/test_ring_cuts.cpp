@@ -21,11 +21,12 @@ struct Promises {
   AckRange acking{1, 1, 0};        // the ack under way
 };
 
-// Append, acknowledge and overflow until the power goes; the same way for the same seed.
-void live(Ring& ring, fakes::FakePower& power, fakes::FakeRandom& random, Promises& promises, int rounds) {
+// Append, acknowledge and overflow until the power goes; the same way for the same seed. One packet in seven is large.
+void live(Ring& ring, fakes::FakePower& power, fakes::FakeRandom& random, Promises& promises, int rounds,
+          std::size_t small = 60, std::size_t large = 420) {
   for (int round = 0; round < rounds && !power.off(); ++round) {
     const std::uint64_t sequence = ++promises.sequence;
-    const ModelPacket packet{1, sequence, payload_of(1, sequence, 1 + random.next(round % 7 == 0 ? 420 : 60))};
+    const ModelPacket packet{1, sequence, payload_of(1, sequence, 1 + random.next(round % 7 == 0 ? large : small))};
     if (append(ring, packet) != LinkStatus::kOk) {
       promises.doubtful = sequence;
       return;
@@ -142,6 +143,31 @@ TEST(RingStorm, LosesNothingThatWasPromised) {
     renew(promises, found, ring.dropped());
   }
   EXPECT_GT(ring.dropped(), 100U);
+}
+
+// As on a board: whole sectors, feature packets, and calibration windows that span several.
+TEST(RingLife, OfABoardKeepsAllThatFits) {
+  fakes::FakePower power;
+  fakes::FakeRandom chance(9);
+  fakes::FakePartition flash(16 * 4096, 4096, &power);
+  Promises promises;
+  Ring ring;
+  for (int start = 0; start < 60; ++start) {
+    SCOPED_TRACE(start);
+    ASSERT_EQ(ring.mount(flash), LinkStatus::kOk);
+    live(ring, power, chance, promises, 40, 900, 14'000);
+    const std::deque<ModelPacket> found = contents(ring);
+    check(found, ring.dropped(), promises);
+    ASSERT_FALSE(HasFatalFailure());
+    promises.acking = {1, 1, 0};
+  }
+  EXPECT_GT(ring.dropped(), 100U);
+  for (int each = 0; each < 200; ++each) {
+    ++promises.sequence;
+    ASSERT_EQ(append(ring, {1, promises.sequence, payload_of(1, promises.sequence, 600)}), LinkStatus::kOk);
+  }
+  EXPECT_GE(ring.packets() * 600, 13 * 4096U) << "a full ring holds all but the sectors it needs to go on";
+  EXPECT_EQ(flash.overwrites(), 0U);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-"""`salus bench frontend`: what each block of the front end costs on a Cortex-M4, and that Python gives the same there."""
+"""`salus bench frontend`: what each block of the front end costs on a Cortex-M4; and it gives what Python gives."""
 
 from __future__ import annotations
 

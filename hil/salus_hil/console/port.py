@@ -18,7 +18,9 @@ import serial
 from salus_hil.errors import PortError
 
 READ_BYTES: Final = 65536
-WRITE_S: Final = 5.0  # for the other side to take bytes
+# For the other side to take bytes. Linux says that a pty has room only when nearly all of its 16 KB are taken, and a
+# busy emulator takes 2 to 5 KB/s.
+WRITE_S: Final = 20.0
 OPEN_S: Final = 10.0
 _POLL_S: Final = 0.1  # of the reading thread, where a port has no file descriptor
 
@@ -61,7 +63,7 @@ class Port:
         return cls(url, raw, on_bytes, on_lost)
 
     async def write(self, data: bytes) -> None:
-        """Raises PortError: the port is gone, or takes nothing for 5 s."""
+        """Raises PortError: the port is gone, or takes nothing for 20 s."""
         async with self._writing:
             try:
                 while data:

@@ -15,7 +15,6 @@ from salus_chain.proto.release_pb2 import Manifest, ReleaseMessage
 from salus_edge.errors import Refused
 from salus_edge.link import BootCounter, decode_labels
 from salus_edge.link.messages import read
-from salus_edge.link.url import read_url
 from salus_edge.proto import console_pb2 as pb
 from salus_edge.proto.link_pb2 import ReleaseStatus
 from salus_edge.release import golden_inputs
@@ -23,15 +22,13 @@ from salus_edge.task import Task
 from salus_hil.fake.first_model import FirstModel
 from salus_hil.fake.port import MAX_FRAME_BYTES, VERSION, Port
 from salus_hil.fake.session import Session
-from salus_hil.virtual.config import Replay, Wearable, WearableFile
+from salus_hil.fake.telling import add_statistics, add_status, as_config
 from salus_hil.virtual.engine import load_tflm
 from salus_hil.virtual.flash import Flash
 from salus_hil.virtual.slots import Slots
 
 IDENTITY: Final = ("device", "federation", "chain_id", "link_secret", "release_public_key", "gateway_public_key")
 ENROLLED: Final = ("device", "federation", "chain_id", "link_secret", "release_public_key", "broker_url")
-
-DEFAULT_RING: Final = 4096
 
 
 class FakeWearable:
@@ -78,7 +75,7 @@ class FakeWearable:
         kept = self._provisioned
         if self._session is not None or not all(getattr(kept, name) for name in ENROLLED):
             return
-        config = _config(kept, self._folder)
+        config = as_config(kept, self._folder)
         flash = Flash.open(self._folder, kept.device.encode() + kept.chain_id + kept.link_secret)
         if not Slots(flash).versions:
             flash.close()
@@ -121,21 +118,12 @@ class FakeWearable:
         return _done()
 
     def _status(self, message: pb.StatusRequest) -> pb.Frame:
-        session = self._session
-        status = pb.Status(
-            clock_ms=self._now_ms(),
-            link_wanted=self._wanted,
-            uptime_ms=round((time.monotonic() - self._began_s) * 1000),
-            reset_cause=pb.Status.POWER_ON,
-        )
-        if session is not None:
-            manifest = session.device.slots.active.manifest
-            status.boot, status.model_version, status.base_sha256 = session.boot, manifest.version, manifest.sha256
-            status.ring_packets, status.ring_capacity_packets = len(session.ring), session.capacity
-            status.dropped_packets, status.link_up = session.ring.dropped, session.connected
-            status.calibrate_until_ms = session.flash.counter("calibrate until_ms")
-            status.heard_messages = session.heard
-        return pb.Frame(status=status)
+        uptime_ms = round((time.monotonic() - self._began_s) * 1000)
+        said = pb.Status(clock_ms=self._now_ms(), link_wanted=self._wanted, uptime_ms=uptime_ms)
+        said.reset_cause = pb.Status.POWER_ON
+        if self._session is not None:
+            add_status(said, self._session)
+        return pb.Frame(status=said)
 
     def _inject(self, message: pb.InjectSamples) -> pb.Frame:
         session = self._session_or_refuse()
@@ -222,15 +210,8 @@ class FakeWearable:
             inferences=self._inferences,
             console=self._port.counters,
         )
-        if (session := self._session) is not None:
-            flash, slots = session.flash, session.device.slots
-            said.arena_high_water_bytes = slots.active.manifest.arena_bytes
-            said.features, said.windows = flash.counter("features"), flash.counter("windows")
-            said.raw_window_bytes, said.packets = flash.counter("raw_window_bytes"), flash.counter("packets")
-            said.dropped_packets, said.resent_packets = session.ring.dropped, session.outbox.resent
-            said.model_versions.extend(slots.versions)
-            said.sent_bytes.extend(_counters(flash.counters("sent ")))
-            said.refused.extend(_counters(flash.counters("refused ")))
+        if self._session is not None:
+            add_statistics(said, self._session)
         return pb.Frame(statistics=said)
 
     def _bridge(self, message: pb.BridgeStart) -> pb.Frame:
@@ -282,34 +263,8 @@ _ACTS: Final[dict[str, Callable[[FakeWearable, Any], pb.Frame]]] = {
 }
 
 
-def _config(kept: pb.Provision, folder: Path) -> Wearable:
-    """The virtual wearable's configuration, as far as it is used without a replay."""
-    file = WearableFile(
-        device=kept.device,
-        federation=kept.federation,
-        mqtt=kept.broker_url,
-        link_secret="",
-        release_public_key="",
-        chain_id="",
-        model="",
-        state="",
-        replay=Replay(data="", subject="", phases=[], start_ms=0),
-        ring_packets=kept.ring_packets or DEFAULT_RING,
-        features_per_packet=kept.features_per_packet or 8,
-        windows_per_packet=kept.windows_per_packet or 4,
-        ack_timeout_s=(kept.ack_timeout_ms or 10_000) / 1000,
-    )
-    return Wearable(
-        file, read_url(kept.broker_url), kept.link_secret, kept.release_public_key, kept.chain_id, folder, folder, None
-    )
-
-
 def _done() -> pb.Frame:
     return pb.Frame(done=pb.Done())
-
-
-def _counters(counts: dict[str, int]) -> list[pb.Counter]:
-    return [pb.Counter(name=name, count=count) for name, count in sorted(counts.items())]
 
 
 def _write(path: Path, data: bytes) -> None:

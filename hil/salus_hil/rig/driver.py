@@ -1,18 +1,13 @@
-"""A rig's wearable as a test uses it: plain calls, one after the other, whatever runs behind the console.
-
-The console is asyncio; its loop, and the bridge's, run on a thread of this object's own.
-"""
+"""A rig's wearable as a test uses it: plain calls, one after the other, whatever runs behind the console."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,88 +16,28 @@ from salus_edge.link import Label, encode_labels
 from salus_edge.link.release_sender import Transfer
 from salus_edge.proto import console_pb2 as pb
 from salus_edge.proto.link_pb2 import ReleaseStatus
-from salus_hil.bridge import Bridge
-from salus_hil.console import Console
-from salus_hil.errors import HilError, PortError, RigError, Silent
+from salus_hil.errors import HilError, RigError
 from salus_hil.rig.enrolment import Settings, provisioning
 from salus_hil.rig.frames import piece_frames
 from salus_hil.rig.identity import Identity
 from salus_hil.rig.package import release_messages
+from salus_hil.rig.powered import Powered
 from salus_hil.rig.rigfile import RigWearable
-from salus_hil.rig.runners import QemuRunner, Runner
+from salus_hil.rig.runners import Runner
 
-CALL_S: Final = 120.0  # for any one call: the console itself gives up long before
-READY_S: Final = 20.0
+RAW_BYTES: Final = 4096
 
-T = TypeVar("T")
 StatusCheck = Callable[[pb.Status], bool]
 
 
-class Wearable:
-    """`start` gives power and says hello; `cut` takes it. Raises what the console raises, and RigError."""
+class Wearable(Powered):
+    """One of a rig, after its console's commands."""
 
     def __init__(self, rig: RigWearable, runner: Runner, log: Path) -> None:
-        self.rig = rig
-        self._runner, self._log = runner, log
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name=f"wearable {rig.id}", daemon=True)
-        self._thread.start()
-        self._console: Console | None = None
-        self._bridging: asyncio.Task[None] | None = None
-        self._bridged = ""
+        super().__init__(rig, runner, log)
         self._began_s = time.monotonic()
         self._release_s = 0.0
         self.samples: list[dict[str, float | list[int]]] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End what was started. Idempotent."""
-        if not self._thread.is_alive():
-            return
-        self._hang_up()
-        self._runner.stop()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    # -- power ---------------------------------------------------------------------------------------------------
-
-    def start(self) -> pb.HelloReply:
-        """Give power, open the port, say hello."""
-        self._hang_up()
-        url = self._runner.start()
-        self._console = self._run(self._new_console(url))
-        if isinstance(self._runner, QemuRunner):
-            self._runner.go()
-        reply = self._run(self._console.wait_ready(READY_S))
-        self._begin_bridge()
-        return reply
-
-    def cut(self) -> None:
-        """Take the power away, in whatever it is doing."""
-        self._runner.cut()
-        self._hang_up()
-
-    def power_cycle(self) -> pb.HelloReply:
-        self.cut()
-        return self.start()
-
-    def reset(self) -> pb.HelloReply:
-        """By command; the device starts again by itself."""
-        return self._run(self._restarted(self._there.reset))
-
-    def factory_erase(self) -> pb.HelloReply:
-        """Everything it keeps is gone; it starts again as it left the factory."""
-        return self._run(self._restarted(self._there.factory_erase))
-
-    # -- commands ------------------------------------------------------------------------------------------------
 
     def hello(self) -> pb.HelloReply:
         return self._run(self._there.hello())
@@ -167,8 +102,9 @@ class Wearable:
         return answer.failure.code
 
     def raw(self, data: bytes) -> None:
-        """Bytes as they are."""
-        self._run(self._there.send_raw(data))
+        """Bytes as they are, so many at a time as the slowest line takes in time."""
+        for start in range(0, len(data), RAW_BYTES):
+            self._run(self._there.send_raw(data[start : start + RAW_BYTES]))
 
     def inject(
         self, samples: NDArray[np.float32], start_ms: int, *, first: int = 0, ends: bool = True
@@ -220,58 +156,16 @@ class Wearable:
         """Poll its status until `holds`. Raises RigError naming `what`."""
         return self._run(self._poll(holds, what, timeout_s))
 
-    def bridge(self, broker_url: str) -> None:
-        """Carry its MQTT over this console, also after the next start, until `unbridge`."""
-        self.unbridge()
-        self._bridged = broker_url
-        self._begin_bridge()
+    def wait_refused(self, count: int, code: str = "", timeout_s: float = 20.0) -> None:
+        """Until it has refused so many messages, with `code` or any. Raises RigError."""
+        deadline = time.monotonic() + timeout_s
+        while (counted := sum(each.count for each in self._counted() if code in ("", each.name))) < count:
+            if time.monotonic() > deadline:
+                raise RigError(f"{self.rig.id}: {counted} refused {code} within {timeout_s:g} s, not {count}")
+            time.sleep(0.05)
 
-    def unbridge(self) -> None:
-        self._bridged = ""
-        self._end_bridge()
-
-    # -- inside --------------------------------------------------------------------------------------------------
-
-    @property
-    def _there(self) -> Console:
-        if self._console is None:
-            raise RigError(f"{self.rig.id}: it has no power; start it first")
-        return self._console
-
-    async def _new_console(self, url: str) -> Console:
-        console = Console(url, self.rig.entry.baud, self._log)
-        await console.open()
-        return console
-
-    async def _restarted(self, command: Callable[[], Coroutine[None, None, None]]) -> pb.HelloReply:
-        """Give a command that restarts it, and wait until it has: its uptime counts from after the command."""
-        console = self._there
-        before_ms, began = (await console.status()).uptime_ms, self._loop.time()
-        await command()
-        while self._loop.time() - began < READY_S:
-            reply = await console.wait_ready(READY_S)
-            with contextlib.suppress(PortError, Silent):
-                since_ms = (self._loop.time() - began) * 1000
-                if (await console.status()).uptime_ms < since_ms + before_ms / 2:
-                    return reply
-            await asyncio.sleep(0.02)
-        raise RigError(f"{self.rig.id}: it said that it would restart, and did not")
-
-    def _begin_bridge(self) -> None:
-        if self._bridged and self._console is not None:
-            self._run(self._start_bridge(Bridge(self._console, self._bridged)))
-
-    async def _start_bridge(self, bridge: Bridge) -> None:
-        self._bridging = asyncio.create_task(bridge.run(), name=f"bridge {self.rig.id}")
-
-    def _end_bridge(self) -> None:
-        if self._bridging is not None:
-            self._run(self._stop_bridge(self._bridging))
-            self._bridging = None
-
-    async def _stop_bridge(self, bridging: asyncio.Task[None]) -> None:
-        bridging.cancel()
-        await asyncio.gather(bridging, return_exceptions=True)
+    def _counted(self) -> Iterable[pb.Counter]:
+        return self._run(self._there.statistics()).refused
 
     async def _send_release(self, transfer: Transfer) -> ReleaseStatus:
         began = self._loop.time()
@@ -301,15 +195,6 @@ class Wearable:
             if self._loop.time() > deadline:
                 raise RigError(f"{self.rig.id}: no {what} within {timeout_s:g} s; it says {_shown(status)}")
             await asyncio.sleep(0.02)
-
-    def _run(self, coroutine: Coroutine[None, None, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(CALL_S)
-
-    def _hang_up(self) -> None:
-        self._end_bridge()
-        if self._console is not None:
-            console, self._console = self._console, None
-            self._run(console.close())
 
 
 def _shown(status: pb.Status) -> str:

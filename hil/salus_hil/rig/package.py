@@ -79,6 +79,10 @@ class Release:
         """Ready to send, signed with the release key."""
         return Transfer(sign_manifest(self.manifest, identity.release), self.model)
 
+    def unsigned(self) -> Transfer:
+        """As a factory sends the first one."""
+        return Transfer(SignedManifest(manifest=self.manifest).SerializeToString(deterministic=True), self.model)
+
     def oracle(self) -> Oracle:
         """The genuine TFLM with this model. Raises MissingTool where there is no wheel."""
         return Oracle(self.model)

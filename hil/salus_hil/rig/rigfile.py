@@ -21,8 +21,8 @@ RunnerName = Literal["native", "qemu_m4", "board"]
 PTY: Final = "pty"  # a serial port that the runner makes
 FIXTURES: Final = frozenset({"broker", "bridge", "power"})  # what an entry may name
 _IMPLIED: Final[dict[str, frozenset[str]]] = {
-    "native": frozenset({"native", "power", "broker", "fast"}),
-    "qemu_m4": frozenset({"qemu_m4", "power", "broker", "bridge"}),
+    "native": frozenset({"native", "power", "flash", "broker", "fast"}),
+    "qemu_m4": frozenset({"qemu_m4", "power", "flash", "broker", "bridge"}),
     "board": frozenset({"board"}),
 }
 _CHANGING: Final = re.compile(r"/dev/tty(USB|ACM)\d+|COM\d+", re.IGNORECASE)

@@ -10,7 +10,7 @@ from rich.console import Console as Screen
 
 from salus_edge.proto import console_pb2 as pb
 from salus_hil.bridge import Bridge
-from salus_hil.console import Console
+from salus_hil.console import Console, Noise
 from salus_hil.errors import CommandFailed, PortError, Silent
 
 LOOK_S = 2.0
@@ -52,14 +52,20 @@ async def watch(port: str, baud: int, log: Path | None) -> None:
 
 
 def show_logs(console: Console, screen: Screen) -> None:
-    """Print each log line as it comes."""
+    """Print each log line as it comes, and what text comes outside of frames."""
 
     def heard(frame: pb.Frame) -> None:
         if frame.WhichOneof("body") == "log":
             line, style = frame.log, _COLOURS.get(frame.log.level, "default")
             screen.print(f"{line.uptime_ms / 1000:10.3f}  {line.text}", style=style, markup=False, highlight=False)
 
+    def heard_noise(noise: Noise) -> None:
+        text = noise.data.decode("ascii", "replace")
+        if text.isascii():  # a boot ROM's words, or a panic's; what the line has damaged is for the log file alone
+            screen.print(text.strip(), style="dim", markup=False, highlight=False)
+
     console.listen(heard)
+    console.listen_noise(heard_noise)
 
 
 def who(hello: pb.HelloReply) -> str:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from salus_edge.frontend import Chunk, FrontEnd, State, Wrist, manifest_frontend, quantise
-from salus_edge.task import Task, Window
+from salus_edge.task import Block, Parameter, Task, Window
 from tests.edge.frontend.people import (
     CANCEL,
     LOW_PASS,
@@ -79,6 +79,9 @@ def cases() -> dict[str, Case]:
     made["wrist"] = Case(motion["wrist"], made["wrist"].steps, Wrist.RIGHT)
     orient = short("orient")
     made["orient"] = Case(orient, [*pieces(orient, 90, [31, 3]), "don", *pieces(orient, 60, [60], seed=2)])
+    against: dict[str, Parameter] = {"axis": [-0.3, 0.2, -0.93], "samples": 100.0, "still": 0.4, "groups": TRIADS}
+    upside_down = task(SIX, 50.0, SHORT, Block(block="orient", parameters=against))
+    made["orient_against"] = Case(upside_down, pieces(upside_down, 130, [65], seed=3))
     beats = task(
         ["ecg"],
         100.0,
@@ -87,6 +90,10 @@ def cases() -> dict[str, Case]:
     )
     lead = ecg(2800, 100.0, seed=4)[:, None]
     made["beats"] = Case(beats, [(T0_MS + a * 10.0, lead[a : a + 350]) for a in range(0, 2800, 350)])
+    blow = ecg(2400, 100.0, seed=6)[:, None]
+    blow[120] = 12.0  # while the levels are learnt: too high for any beat, until they are learnt anew
+    blow[1700:1760] *= 0.42  # a small beat, found by searching back
+    made["beats_blow"] = Case(beats, [(T0_MS + a * 10.0, blow[a : a + 350]) for a in range(0, 2400, 350)])
     for name, n in (("cancel", 250), ("spectrum", 250)):
         made[name] = Case(TASKS[name], pieces(TASKS[name], n, [90]))
     made |= chains()

@@ -26,11 +26,11 @@ inline std::int32_t rescale(std::int32_t sum, const Channel& by, std::int32_t ze
 #if SALUS_DSP
   if (by.shift < 0) return saturate_byte(add_wrapping(rescale_any(sum, by), zero_point));
   const std::int32_t high = multiply_rounding(sum * 2, by.value);
-  return saturate_byte(zero_point + ((((high + (high >> 31)) >> by.shift) + 1) >> 1));
+  return saturate_byte(zero_point + ((((high + (high < 0 ? -1 : 0)) >> by.shift) + 1) >> 1));
 #else
   if (by.shift < 0) return clamp(add_wrapping(rescale_any(sum, by), zero_point), -128, 127);
   const auto high = static_cast<std::int32_t>((std::int64_t{sum} * by.value + (std::int64_t{1} << 30)) >> 31);
-  return clamp(zero_point + ((((high + (high >> 31)) >> by.shift) + 1) >> 1), -128, 127);
+  return clamp(zero_point + ((((high + (high < 0 ? -1 : 0)) >> by.shift) + 1) >> 1), -128, 127);
 #endif
 }
 

@@ -52,7 +52,7 @@ void run(const Operation& operation, const Memory& memory) {
   const Axis& rows = self.window.rows;
   const Axis& columns = self.window.columns;
   auto* const scratch = reinterpret_cast<std::int16_t*>(memory.write(self.scratch));
-  auto* const gathered = memory.write(self.scratch) + columns_bytes(self.patch, 2);
+  auto* const gathered = memory.write(self.scratch) + columns_bytes(self.patch);
   const Rows weights{memory.read(self.second),
                      self.bias.space() == Operand::Space::kNone ? nullptr : memory.read(self.bias),
                      self.channels,
@@ -74,12 +74,16 @@ void run(const Operation& operation, const Memory& memory) {
         } else {
           gather(self, image, row, column, gathered);
         }
-        const unsigned together = (left > 1 || waiting != 0) && self.filters > 1 ? 2 : 1;
         --left;
-        fill_column(values, self.patch, -self.input_zero_point, waiting, together, scratch);
-        if (++waiting < together) continue;
-        multiply(scratch, together, weights, output);
-        output += std::size_t{together} * self.filters;
+        if (self.filters == 1 || (left == 0 && waiting == 0)) {
+          multiply_one(values, -self.input_zero_point, weights, output);
+          output += self.filters;
+          continue;
+        }
+        fill_column(values, self.patch, -self.input_zero_point, waiting, scratch);
+        if (++waiting < 2) continue;
+        multiply_two(scratch, weights, output);
+        output += std::size_t{2} * self.filters;
         waiting = 0;
       }
     }
@@ -127,7 +131,7 @@ EngineStatus build_convolution(Loader& loader, const Node& node) {
   made->range = parts.range;
   made->whole = window.columns.dilation == 1 && window.rows.kernel == 1;
   const bool gathers = !made->whole || static_cast<Padding>(options.padding) == Padding::kSame;
-  made->scratch = loader.scratch(columns_bytes(patch, 2) + (gathers ? patch : 0));
+  made->scratch = loader.scratch(columns_bytes(patch) + (gathers ? patch : 0));
   return EngineStatus::kOk;
 }
 

@@ -1,4 +1,4 @@
-// FULLY_CONNECTED: each row of the input is a column for all weights.
+// FULLY_CONNECTED: each row of the input by all weights.
 #include "engine/portable/product.h"
 
 namespace salus::portable {
@@ -22,7 +22,6 @@ struct FullyConnected : Operation {
 
 void run(const Operation& operation, const Memory& memory) {
   const auto& self = static_cast<const FullyConnected&>(operation);
-  auto* const column = reinterpret_cast<std::int16_t*>(memory.write(self.scratch));
   const Rows weights{memory.read(self.second),
                      self.bias.space() == Operand::Space::kNone ? nullptr : memory.read(self.bias),
                      self.channels,
@@ -32,8 +31,7 @@ void run(const Operation& operation, const Memory& memory) {
   const std::int8_t* input = memory.read(self.first);
   std::int8_t* output = memory.write(self.output);
   for (std::uint32_t i = 0; i < self.batches; ++i) {
-    fill_column(input, self.length, -self.input_zero_point, 0, 1, column);
-    multiply(column, 1, weights, output);
+    multiply_one(input, -self.input_zero_point, weights, output);
     input += self.length;
     output += self.units;
   }
@@ -67,7 +65,6 @@ EngineStatus build_fully_connected(Loader& loader, const Node& node) {
   made->input_zero_point = static_cast<std::int8_t>(parts.input.zero_point);
   made->output_zero_point = static_cast<std::int8_t>(parts.output.zero_point);
   made->range = parts.range;
-  made->scratch = loader.scratch(columns_bytes(length, 1));
   return EngineStatus::kOk;
 }
 

@@ -58,7 +58,7 @@ class Loader {
     static_assert(std::is_base_of_v<Operation, T> && std::is_trivially_destructible_v<T>);
     void* place = allocate(sizeof(T), alignof(T));
     if (place == nullptr) return nullptr;
-    T* made = new (place) T{};
+    T* made = new (place) T();
     link(*made, run, first, output);
     return made;
   }

@@ -8,15 +8,15 @@
 
 namespace salus::portable {
 
-// One column or two at a time. Their values are int16 with the zero point taken off, in an order that is the
+// Two columns beside each other. Their values are int16 with the zero point taken off, in an order that is the
 // kernel's own affair.
-constexpr std::size_t columns_bytes(std::uint32_t length, unsigned how_many) {
-  return std::size_t{2} * how_many * ((length + 3) & ~std::uint32_t{3});
+constexpr std::size_t columns_bytes(std::uint32_t length) {
+  return std::size_t{4} * ((length + 3) & ~std::uint32_t{3});
 }
 
-// The column `which` of `how_many`.
+// The column `which`, 0 or 1.
 void fill_column(const std::int8_t* values, std::uint32_t length, std::int32_t offset, unsigned which,
-                 unsigned how_many, std::int16_t* columns);
+                 std::int16_t* columns);
 
 struct Rows {
   const std::int8_t* weights;  // channels × length, a row for each channel
@@ -27,7 +27,10 @@ struct Rows {
   std::int32_t zero_point;
 };
 
-// Each column by every row; the outputs of each column follow each other. Two columns take at least two rows.
-void multiply(const std::int16_t* columns, unsigned how_many, const Rows& rows, std::int8_t* output);
+// Both columns by every row, of which there are at least two; the outputs of each column follow each other.
+void multiply_two(const std::int16_t* columns, const Rows& rows, std::int8_t* output);
+
+// The values, each plus `offset`, by every row; no memory is needed for a column.
+void multiply_one(const std::int8_t* values, std::int32_t offset, const Rows& rows, std::int8_t* output);
 
 }  // namespace salus::portable

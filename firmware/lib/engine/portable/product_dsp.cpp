@@ -1,7 +1,7 @@
 // The product with the DSP instructions of a Cortex-M4 and up: two columns by two rows, four values at a time, so that
 // each byte that is unpacked is used twice.
-// A group of four values is two words: values 0 and 2, then 1 and 3, the order in which bytes are unpacked. Of two
-// columns the words alternate. Values behind a column's end meet weights of zero.
+// A group of four values is two words: values 0 and 2, then 1 and 3, the order in which bytes are unpacked. The words
+// of the two columns alternate. Values behind a column's end meet weights of zero.
 
 // This loop is where the time goes: fast even in a program that is built for size.
 #if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE_SIZE__)
@@ -49,7 +49,10 @@ inline void add_group(const std::uint32_t* column, std::uint32_t upper, std::uin
   low.second = multiply_halves(two, weights, low.second);
 }
 
-void multiply_two(const std::uint32_t* columns, const Rows& rows, std::int8_t* output) {
+}  // namespace
+
+void multiply_two(const std::int16_t* columns, const Rows& rows, std::int8_t* output) {
+  const auto* const words = reinterpret_cast<const std::uint32_t*>(columns);
   const std::uint32_t length = rows.length;
   const std::uint32_t rest = length & 3;
   const std::int32_t zero_point = rows.zero_point;
@@ -70,7 +73,7 @@ void multiply_two(const std::uint32_t* columns, const Rows& rows, std::int8_t* o
     Pair low{bias == nullptr ? 0 : load_bias(bias + 4), 0};
     up.second = up.first;
     low.second = low.first;
-    const std::uint32_t* column = columns;
+    const std::uint32_t* column = words;
     for (const std::int8_t* const stop = weights + (length - rest); weights != stop; weights += 4, column += 4) {
       add_group(column, load_word(weights), load_word(weights + length), up, low);
     }
@@ -89,55 +92,48 @@ void multiply_two(const std::uint32_t* columns, const Rows& rows, std::int8_t* o
   }
 }
 
-void multiply_one(const std::uint32_t* column, const Rows& rows, std::int8_t* output) {
-  const std::uint32_t rest = rows.length & 3;
+void multiply_one(const std::int8_t* values, std::int32_t offset, const Rows& rows, std::int8_t* output) {
+  const std::uint32_t length = rows.length;
+  const std::uint32_t rest = length & 3;
+  const std::uint32_t offsets = (static_cast<std::uint32_t>(offset) & 0xFFFFU) * 0x10001U;
   const std::int8_t* weights = rows.weights;
   const std::int8_t* bias = rows.bias;
   for (std::uint32_t channel = 0; channel < rows.count; ++channel) {
     std::int32_t sum = load_bias(bias);
-    const std::uint32_t* values = column;
-    for (const std::int8_t* const stop = weights + (rows.length - rest); weights != stop; weights += 4, values += 2) {
+    const std::int8_t* value = values;
+    for (const std::int8_t* const stop = values + (length - rest); value != stop; value += 4, weights += 4) {
+      const std::uint32_t bytes = load_word(value);
       const std::uint32_t word = load_word(weights);
-      sum = multiply_halves(values[0], even_bytes(word), sum);
-      sum = multiply_halves(values[1], odd_bytes(word), sum);
+      sum = multiply_halves(even_bytes_plus(offsets, bytes), even_bytes(word), sum);
+      sum = multiply_halves(odd_bytes_plus(offsets, bytes), odd_bytes(word), sum);
     }
     weights += rest;
     if (rest != 0) {
-      const std::uint32_t word = load_tail(weights, rest, rows.length);
-      sum = multiply_halves(values[0], even_bytes(word), sum);
-      sum = multiply_halves(values[1], odd_bytes(word), sum);
+      const std::uint32_t bytes = load_tail(value + rest, rest, length);
+      const std::uint32_t word = load_tail(weights, rest, length);
+      sum = multiply_halves(even_bytes_plus(offsets, bytes), even_bytes(word), sum);
+      sum = multiply_halves(odd_bytes_plus(offsets, bytes), odd_bytes(word), sum);
     }
-    output[channel] = static_cast<std::int8_t>(rescale(sum, rows.channels[channel], rows.zero_point));
+    const Channel by = rows.channels[channel];
+    *output++ = static_cast<std::int8_t>(rescale(sum, by, rows.zero_point));
     if (bias != nullptr) bias += 4;
   }
 }
 
-}  // namespace
-
 void fill_column(const std::int8_t* values, std::uint32_t length, std::int32_t offset, unsigned which,
-                 unsigned how_many, std::int16_t* columns) {
+                 std::int16_t* columns) {
   const std::uint32_t offsets = (static_cast<std::uint32_t>(offset) & 0xFFFFU) * 0x10001U;
   auto* word = reinterpret_cast<std::uint32_t*>(columns) + which;
   const std::uint32_t rest = length & 3;
-  for (const std::int8_t* const stop = values + (length - rest); values != stop; values += 4) {
+  for (const std::int8_t* const stop = values + (length - rest); values != stop; values += 4, word += 4) {
     const std::uint32_t bytes = load_word(values);
     word[0] = even_bytes_plus(offsets, bytes);
-    word[how_many] = odd_bytes_plus(offsets, bytes);
-    word += 2 * how_many;
+    word[2] = odd_bytes_plus(offsets, bytes);
   }
   if (rest == 0) return;
   const std::uint32_t bytes = load_tail(values + rest, rest, length);
   word[0] = even_bytes_plus(offsets, bytes);
-  word[how_many] = odd_bytes_plus(offsets, bytes);
-}
-
-void multiply(const std::int16_t* columns, unsigned how_many, const Rows& rows, std::int8_t* output) {
-  const auto* words = reinterpret_cast<const std::uint32_t*>(columns);
-  if (how_many == 2) {
-    multiply_two(words, rows, output);
-  } else {
-    multiply_one(words, rows, output);
-  }
+  word[2] = odd_bytes_plus(offsets, bytes);
 }
 
 }  // namespace salus::portable
