@@ -163,6 +163,17 @@ TEST(Sensor, ItsSamplesAreMeasured) {
   EXPECT_EQ(rig.heard("feature").size(), 1U);
 }
 
+TEST(Sensor, ThatGivesNoNumbersIsCountedAndTheNextSamplesAreTaken) {
+  Rig rig(true);
+  rig.make_ready();
+  rig.sensor->add(static_cast<double>(kStartMs), std::vector<float>(kChannels, std::numeric_limits<float>::infinity()));
+  rig.poll(1);
+  EXPECT_EQ(rig.refused("not_finite"), 1U);
+  rig.sensor->add(static_cast<double>(kStartMs + 1000), std::vector<float>(kChannels * (kWindow + 3 * kHop), 0.25F));
+  rig.poll(10);
+  EXPECT_EQ(rig.heard("feature").size(), 1U);
+}
+
 TEST(Provision, BrokerAndSettingsMayChangeAndTheLinkFollows) {
   Rig rig;
   rig.make_ready();
