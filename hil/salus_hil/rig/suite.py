@@ -31,7 +31,12 @@ def plugin_options() -> list[str]:
 
 def run_suite(rig: Path, options: Sequence[str]) -> int:
     """pytest's exit code. What `options` name besides options is tested instead of the whole suite."""
-    named = [each for each in options if not each.startswith("-") and Path(each.split("::")[0]).exists()]
-    where = [] if named else [str(suite_folder())]
+    where = [] if any(map(_is_tests, options)) else [str(suite_folder())]
     command = [sys.executable, "-m", "pytest", *plugin_options(), "--salus-rig", str(rig), *where, *options]
     return subprocess.run(command, check=False).returncode
+
+
+def _is_tests(option: str) -> bool:
+    """Whether this is a file or folder of tests: it may also be an option's value, such as a report's folder."""
+    path = Path(option.split("::")[0])
+    return (path.suffix == ".py" and path.is_file()) or (path.is_dir() and any(path.glob("test_*.py")))
