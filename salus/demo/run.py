@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import httpx
@@ -51,7 +52,8 @@ def _bring_up(prepared: Prepared, options: Options, processes: Processes, stages
     build = ["--out", str(space.model), "--data", options.data, "--seed", str(options.seed)]
     build += ["--serve", str(prepared.builder_port), *(["--quick"] if options.quick else [])]
     processes.start("builder", salus_command("model", "build", prepared.task.name, *build))
-    kind = _wearables(options, space, stages)
+    pool = ThreadPoolExecutor(1, "firmware")
+    built = pool.submit(_build_firmware, options, space)  # beside the model
     with stages.stage(f"broker and {len(roles.hospitals)} validators"):
         if prepared.broker_port:
             broker = start_broker(processes, space.folder / "broker", prepared.broker_port)
@@ -66,6 +68,8 @@ def _bring_up(prepared: Prepared, options: Options, processes: Processes, stages
         cached = ": cached" in processes.children["builder"].log.read_text()
         stages.say(f"{'cached' if cached else 'built'}: flash {report['flash_bytes']:,} B, "
                    f"arena {report['arena_bytes']:,} B, {report['macs']:,} MACs")  # fmt: skip
+    with stages.stage("firmware: built for this machine"):
+        kind = _wearables(options, built.result(), stages)
     with stages.stage(f"{len(roles.gateways)} gateways, {len(roles.patients)} wearables: first day over MQTT"):
         for gateway in roles.gateways:
             processes.start(gateway, salus_command("gateway", "run", str(space.config(gateway))))
@@ -76,19 +80,27 @@ def _bring_up(prepared: Prepared, options: Options, processes: Processes, stages
     return kind
 
 
-def _wearables(options: Options, space: Workspace, stages: Stages) -> str:
-    """`native` or `tflm`: builds the firmware, unless it is not wanted. Raises DemoError."""
+def _build_firmware(options: Options, space: Workspace) -> str:
+    """Build the native wearable, unless it is not wanted; why it cannot be built, else empty."""
     if options.wearable == "tflm":
-        return "tflm"
-    with stages.stage("wearables: build the firmware for this machine"):
-        try:
-            firmware.build("native", space.logs / "firmware.log")
-        except MissingTool as error:
-            if options.wearable == "native":
-                raise DemoError(str(error)) from None
-            stages.say("not to be built here: they run in Python on the genuine TFLM instead (see logs/firmware.log)")
-            return "tflm"
-    return "native"
+        return "not wanted"
+    try:
+        firmware.build("native", space.logs / "firmware.log")
+    except MissingTool as error:
+        return str(error)
+    return ""
+
+
+def _wearables(options: Options, missing: str, stages: Stages) -> str:
+    """`native` or `tflm`. Raises DemoError when the firmware is wanted and cannot be built."""
+    if not missing:
+        return "native"
+    if options.wearable == "native":
+        raise DemoError(missing)
+    if options.wearable == "auto":
+        stages.say("the firmware cannot be built here: the wearables run in Python on the genuine TFLM instead")
+        stages.say(f"({missing.splitlines()[0]})")
+    return "tflm"
 
 
 def _campaign(prepared: Prepared, processes: Processes, stages: Stages) -> None:

@@ -17,3 +17,10 @@ def test_the_vectors_are_current() -> None:
 def test_python_says_the_same(case: Case) -> None:
     """Where C++ stops at the offer, Python may not look at the model either, so any model will do."""
     assert python_code(case) == case.code
+
+
+def test_the_real_personal_releases_are_current() -> None:
+    pytest.importorskip("tflite_micro", reason="the arena is measured with TFLM, whose wheel is for x86-64 Linux")
+    from tests.firmware import personal_vectors
+
+    assert personal_vectors.PATH.read_text() == personal_vectors.text(), "run python -m tests.firmware.personal_vectors"

@@ -120,7 +120,11 @@ void Wearable::read_sensor() {
   const std::size_t channels = parts_.sensor->channels();
   const std::size_t count = parts_.sensor->read(values, start_ms);
   if (count == 0 || channels == 0) return;
-  (void)measuring_.take(Span<const float>(values, count * channels), channels, start_ms);
+  const char* refused = measuring_.take(Span<const float>(values, count * channels), channels, start_ms);
+  if (refused != nullptr) tally_.now.refused.add(refused);
+  // A sensor that is broken stays so: it is said once.
+  if (refused != nullptr && refused != sensor_fault_) log(console::Level::kError, "samples are lost: %s", refused);
+  sensor_fault_ = refused;
   samples_us_ = parts_.clock.monotonic_us();
 }
 

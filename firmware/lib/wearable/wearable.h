@@ -146,6 +146,7 @@ class Wearable final : public console::Handler, private Network::Listener, priva
   std::uint64_t heard_messages_ = 0;
 
   Piece piece_;
+  const char* sensor_fault_ = nullptr;  // the code of why its last samples were lost
   std::uint64_t samples_us_ = 0;        // when samples came last, monotonic
   std::uint64_t samples_end_ms_ = 0;    // UTC
   bool clock_follows_samples_ = false;  // injected ones: time stands still between them

@@ -11,12 +11,18 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from salus_chain.candidates import ModelCandidate, ReleaseCandidate, decode_candidate, encode_candidate, is_about
+from salus_chain.candidates import (
+    RELEASE_DOMAIN,
+    ModelCandidate,
+    ReleaseCandidate,
+    decode_candidate,
+    encode_candidate,
+    is_about,
+)
 from salus_chain.errors import DecodeError, Rejected
 from salus_chain.fixed import Int32s, to_fixed, to_float
 from salus_chain.keys import KeySigner
 from salus_chain.node.settling.approvals import (
-    RELEASE_DOMAIN,
     approve_model,
     check_manifest,
     check_weights,
