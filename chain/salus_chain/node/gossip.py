@@ -1,7 +1,8 @@
 """How peers hear of new transactions: each height's proposer at once, the others only when the chain does not move.
 
 Whoever took a transaction in hands it to one proposer after the other until it is final: the others meet it in a
-block, and judge it once. A proposer that is dead or deaf makes no block; then all hear of it, and time it out.
+block, and judge it once. What has to wait for a later block they hear of at once, to verify its signature while they
+wait themselves. A proposer that is dead or deaf makes no block; then all hear of everything, and time it out.
 """
 
 from __future__ import annotations
@@ -41,10 +42,14 @@ class Gossip:
 
     def add(self, transactions: dict[bytes, bytes], proposer: bytes | None) -> None:
         """Tell the proposer, unless that is this node (None), of transactions by their ids; the others maybe later."""
-        if transactions and len(self._own) < MOST:
-            self._own |= transactions
-            self._hand(proposer)
-            self._look_again()
+        if not transactions or len(self._own) >= MOST:
+            return
+        before = max(len(self._own), HANDED)
+        self._own |= transactions
+        self._hand(proposer)
+        for frame in frames(islice(self._own.values(), before, None)):
+            self._send(None, frame)
+        self._look_again()
 
     def turn(self, proposer: bytes | None) -> None:
         """A new height: its proposer hears of what the last ones left."""

@@ -29,7 +29,7 @@ from salus_chain.node.storage.votes import Slot, VoteLog
 from salus_chain.rules.apply import MAX_CLOCK_AHEAD_MS, apply_block, build_block, is_due
 from salus_chain.rules.blocks import VOTE_DOMAIN, Block, BlockDigest
 from salus_chain.rules.state import State
-from salus_chain.rules.transactions import Transaction, TxId, read_transaction
+from salus_chain.rules.transactions import TX_DOMAIN, Transaction, TxId, read_transaction
 
 EARLY_TRANSACTIONS: Final = 256
 GOSSIP_TRANSACTIONS: Final = 256  # sent again on a tick
@@ -39,6 +39,16 @@ BUILDING_MS: Final = 200  # that a proposer may take at a busy height's start
 log = structlog.get_logger()
 
 SetTimer: TypeAlias = Callable[[core.Timer], None]
+
+
+def foresee(data: bytes) -> None:
+    """Read and verify a transaction that a block will bring: what was found is remembered, good or bad."""
+    try:
+        tx = read_transaction(data)
+    except DecodeError:
+        return
+    if tx.sender:
+        verify(tx.sender, tx.signature, TX_DOMAIN, tx.signed_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +168,14 @@ class Ledger:
         return not open_ and self.store.height_of(tx.id) is not None
 
     def gossiped(self, transactions: Iterable[bytes]) -> None:
-        """Take transactions from a peer; what does not fit yet is tried once more after the next block."""
+        """Take transactions from a peer; what does not fit yet is tried once more after the next block.
+
+        While another's proposal is on its way they are not judged: it may hold them, or a later one.
+        """
+        if self._consensus.other_proposer is not None and self._moves():
+            for data in transactions:
+                foresee(data)
+            return
         for data in transactions:
             try:
                 self.mempool.add(read_transaction(data), self._now_ms(), metered=False)

@@ -11,7 +11,7 @@ def test_a_height_that_needed_another_round_halves_the_next_proposals_down_to_th
 
 def test_full_blocks_in_round_0_let_them_grow_up_to_a_blocks_most_and_others_leave_them() -> None:
     most = LEAST
-    for _ in range(20):
+    for _ in range(100):
         most = after(most, most, 0)
     assert most == MAX_BLOCK_TRANSACTIONS
     assert after(FIRST, FIRST - 1, 0) == FIRST

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from salus_chain.node.gossip import FRAME_BYTES, Gossip, frames
+from salus_chain.node.gossip import FRAME_BYTES, HANDED, Gossip, frames
 from salus_chain.node.network import wire
 
 PROPOSER = bytes([2]) * 33
@@ -56,6 +56,18 @@ def test_while_the_chain_moves_each_height_s_proposer_alone_hears() -> None:
     room.moves = False
     room.later.pop()()
     assert room.sent[2:] == [(None, (b"two",))]
+
+
+def test_what_has_to_wait_for_a_later_block_all_hear_of_at_once() -> None:
+    room = Room()
+    room.moves = True
+    many = {bytes([0, *number.to_bytes(2, "big")]): b"%d" % number for number in range(HANDED + 2)}
+    room.waiting = set(many)
+    room.gossip.add(many, PROPOSER)
+    (first, handed), (rest, foreseen) = room.sent
+    assert (first, len(handed), rest, len(foreseen)) == (PROPOSER, HANDED, None, 2)
+    room.gossip.add({b"new": b"new"}, PROPOSER)
+    assert room.sent[2:] == [(None, (b"new",))]
 
 
 def test_what_is_final_is_not_looked_at_again() -> None:
