@@ -2,7 +2,8 @@
 
 A block that takes longer than a round's timer is lost with its round, and so are all after it while the load lasts.
 So the number is halved when a height needed another round, and within a height with every round; blocks that were full
-and final in round 0 let it grow again, slowly: the next failure costs a round. Every validator sees the same rounds, and comes to about the same number.
+and final in round 0 let it grow again, slowly: the next failure costs a round. Every validator sees the same rounds,
+and comes to about the same number.
 """
 
 from __future__ import annotations
