@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from tests.firmware.engine import PortableEngine, Tflm
 from tests.firmware.random_models import OPERATORS, operators_of, random_inputs, random_model
 
-ANCHORS = Path(os.environ.get("SALUS_ANCHORS", "/work/shared/anchors"))
+ANCHORS = Path(__file__).parents[3] / "shared" / "anchors"
 FOLDED_AWAY = {"EXPAND_DIMS", "QUANTIZE"}
 """Operators that the converter replaces in fixed shapes; test_engine_nodes has them."""
 

@@ -12,9 +12,8 @@ namespace salus {
 class InFolder : public testing::Test {
  protected:
   void SetUp() override {
-    char made[] = "/tmp/salus-test-XXXXXX";
-    ASSERT_NE(mkdtemp(made), nullptr);
-    folder = made;
+    folder = testing::TempDir() + "salus-test-XXXXXX";
+    ASSERT_NE(mkdtemp(folder.data()), nullptr);
   }
   void TearDown() override { std::filesystem::remove_all(folder); }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from tests.firmware.engine import Tflm
 from tests.firmware.random_models import OPERATORS, operators_of, random_inputs, random_model
 from tests.firmware.random_nodes import model_of, random_node
 
-ANCHOR = Path(os.environ.get("SALUS_ANCHORS", "/work/shared/anchors")) / "cnn_43k_int8.tflite"
+ANCHOR = Path(__file__).parents[4] / "shared" / "anchors" / "cnn_43k_int8.tflite"
 WITH_DSP_CODE = {"CONV_2D": 6, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 6, "MAX_POOL_2D": 3}
 """How many nodes of each operator the short test runs; the others' code is the host's."""
 
