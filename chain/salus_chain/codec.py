@@ -8,7 +8,10 @@ encodes and refuses what differs. Nouns write themselves as arrays (`value()`) a
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
+from functools import lru_cache
+from io import BytesIO
 from typing import Final, TypeAlias, TypeVar
 
 import cbor2
@@ -22,14 +25,25 @@ INT_MAX: Final = (1 << 64) - 1
 MAX_BYTES: Final = 64 << 20  # the largest release or model that a validator takes in
 MAX_ITEMS: Final = 1 << 18  # where nothing less is known: a report of all gateways of 100 hospitals
 MAX_DEPTH: Final = 12
+MAX_NAME_BYTES: Final = 64
 IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9._:/@+~-]{0,63}")  # tasks, gateways, algorithms, rules
 
 T = TypeVar("T")
 
 
+class _Encoder(threading.local):
+    """One for each thread, made once: making it takes longer than a small value."""
+
+    def __init__(self) -> None:
+        self.encode = cbor2.CBOREncoder(BytesIO(), canonical=True).encode_to_bytes
+
+
+_ENCODER: Final = _Encoder()
+
+
 def encode_trusted(value: Value) -> bytes:
     """As `encode`, of what was made from decoded values: without looking at each of them again."""
-    return cbor2.dumps(value, canonical=True)
+    return _ENCODER.encode(value)
 
 
 def encode(value: Value) -> bytes:
@@ -111,7 +125,7 @@ def items(value: Value, read: Callable[[Value], T], what: str, most: int = 100_0
     """Every item of an array of any length up to `most`, each through `read`."""
     if not isinstance(value, tuple) or len(value) > most:
         raise DecodeError(f"{what}: an array of at most {most} is wanted")
-    return tuple(read(item) for item in value)
+    return tuple([read(item) for item in value])
 
 
 def integer(value: Value, what: str, low: int = 0, high: int = (1 << 63) - 1) -> int:
@@ -141,7 +155,16 @@ def text(value: Value, what: str, most: int = 100_000) -> str:
 
 def identifier(value: Value, what: str) -> str:
     """A name: a letter, then up to 63 letters, digits or `._:/@+~-`."""
-    name = text(value, what, 64)
-    if not IDENTIFIER.fullmatch(name):
-        raise DecodeError(f"{what}: {name!r} is not a letter followed by at most 63 letters, digits or ._:/@+~-")
+    name = _identifier(value) if type(value) is bytes else None
+    if name is None:
+        shown = text(value, what, MAX_NAME_BYTES)  # says what is wrong with it before that
+        raise DecodeError(f"{what}: {shown!r} is not a letter followed by at most 63 letters, digits or ._:/@+~-")
     return name
+
+
+@lru_cache(maxsize=4_096)  # the same few tasks and gateways are named again and again
+def _identifier(raw: bytes) -> str | None:
+    if len(raw) > MAX_NAME_BYTES or not raw.isascii():
+        return None
+    name = raw.decode()
+    return name if IDENTIFIER.fullmatch(name) else None

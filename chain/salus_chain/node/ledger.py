@@ -24,16 +24,18 @@ from salus_chain.node.gossip import Gossip, Later, Send, frames, never
 from salus_chain.node.network import wire
 from salus_chain.node.pool import appetite
 from salus_chain.node.pool.mempool import Mempool
+from salus_chain.node.pool.waiting import Lane, lane_of
 from salus_chain.node.storage.store import Store
 from salus_chain.node.storage.votes import Slot, VoteLog
-from salus_chain.rules.apply import MAX_CLOCK_AHEAD_MS, apply_block, build_block, is_due
+from salus_chain.rules.apply import MAX_CLOCK_AHEAD_MS, apply_block, build_block, is_due, is_signed
 from salus_chain.rules.blocks import VOTE_DOMAIN, Block, BlockDigest
 from salus_chain.rules.state import State
-from salus_chain.rules.transactions import TX_DOMAIN, Transaction, TxId, read_transaction
+from salus_chain.rules.transactions import Transaction, TxId, read_transaction
 
 EARLY_TRANSACTIONS: Final = 256
 GOSSIP_TRANSACTIONS: Final = 256  # sent again on a tick
 SERVED_BYTES: Final = 4 << 20
+ENOUGH_BLOCKS: Final = 2  # wait here: more would be judged anew after each block, and go into none of this node's
 BUILDING_MS: Final = 200  # that a proposer may take at a busy height's start
 
 log = structlog.get_logger()
@@ -48,7 +50,7 @@ def foresee(data: bytes) -> None:
     except DecodeError:
         return
     if tx.sender:
-        verify(tx.sender, tx.signature, TX_DOMAIN, tx.signed_bytes)
+        is_signed(tx)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,20 +172,30 @@ class Ledger:
     def gossiped(self, transactions: Iterable[bytes]) -> None:
         """Take transactions from a peer; what does not fit yet is tried once more after the next block.
 
-        While another's proposal is on its way they are not judged: it may hold them, or a later one.
+        While another's proposal is on its way they are not judged: it may hold them, or a later one. Nor are they when
+        enough for two blocks waits here, unless they are urgent: who handed them on has its turn, too.
         """
         if self._consensus.other_proposer is not None and self._moves():
             for data in transactions:
                 foresee(data)
             return
         for data in transactions:
-            try:
-                self.mempool.add(read_transaction(data), self._now_ms(), metered=False)
-            except Rejected:
-                self._early.append(data)
-            except DecodeError as error:
-                log.debug("malformed transaction from a peer", reason=str(error))
+            self._hear(data)
         self.work_if_due()
+
+    def _hear(self, data: bytes) -> None:
+        try:
+            tx = read_transaction(data)
+        except DecodeError as error:
+            log.debug("malformed transaction from a peer", reason=str(error))
+            return
+        if len(self.mempool) >= ENOUGH_BLOCKS * self._most and lane_of(tx.kind) is Lane.COMMON:
+            foresee(data)
+            return
+        try:
+            self.mempool.add(tx, self._now_ms(), metered=False)
+        except Rejected:
+            self._early.append(data)
 
     def stands(self, peer: bytes, height: int, round_: int) -> None:
         """Note where a peer says that it is."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 from salus_chain.errors import DecodeError, Rejected
@@ -137,6 +138,12 @@ def _header(before: State, after: State, time_ms: int, transactions: tuple[bytes
     )
 
 
+@lru_cache(maxsize=1 << 14)  # asked on arrival, in a proposal and in the block
+def is_signed(tx: Transaction) -> bool:
+    """Whether a single sender's transaction has its signature."""
+    return verify(tx.sender, tx.signature, TX_DOMAIN, tx.signed_bytes)
+
+
 def _check_nonce(state: State, tx: Transaction) -> None:
     wanted = state.nonces.get(tx.sender, 0)
     if tx.nonce != wanted:
@@ -145,7 +152,7 @@ def _check_nonce(state: State, tx: Transaction) -> None:
 
 def _check_signatures(state: State, tx: Transaction) -> None:
     if tx.sender:
-        if not verify(tx.sender, tx.signature, TX_DOMAIN, tx.signed_bytes):
+        if not is_signed(tx):
             raise Rejected("bad_signature", f"the {tx.kind.name.lower()} is not signed by {tx.sender.hex()[:16]}")
         return
     if tx.kind is Kind.EVIDENCE:

@@ -136,6 +136,8 @@ class State:
 
 
 _FIELDS: Final[dict[Table, str]] = {table: table.value for table in Table}
+_ARRAY_OF_2: Final = b"\x82"
+_KEY_HEADS: Final[dict[Table, bytes]] = {table: _ARRAY_OF_2 + encode_trusted(table.encode()) for table in Table}
 
 
 def genesis_state(genesis: Genesis) -> State:
@@ -208,7 +210,7 @@ def entries(state: State) -> Iterator[tuple[bytes, bytes]]:
 
 def entry_key(table: Table, key: Key) -> bytes:
     """An entry's name, in bytes."""
-    return encode_trusted((table.encode(), key if isinstance(key, bytes) else key.encode()))
+    return _KEY_HEADS[table] + encode_trusted(key if isinstance(key, bytes) else key.encode())
 
 
 def entry_value(entry: Entry) -> bytes:

@@ -77,7 +77,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "no database": lambda path: path.unlink(),
     "another parent": spoil("DELETE FROM blocks WHERE height = 15"),
     "older version": spoil("PRAGMA user_version = 1"),
-    "stored state": spoil("DELETE FROM entries WHERE key = (SELECT max(key) FROM entries)"),
+    "stored state": spoil("DELETE FROM recent WHERE height = 1"),
 }
 
 

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from salus_chain.errors import ConfigError, Damaged, DiskFull, Stopped
 from salus_chain.node.storage.database import SCHEMA_VERSION
+from salus_chain.node.storage.recent import Recent, encode_entries
 from salus_chain.node.storage.store import Appended, Store
 from salus_chain.rules.state import RoundStatus, State, Table, entries, entry_key, entry_value, state_root
 from salus_chain.rules.transactions import (
@@ -55,10 +57,52 @@ def test_each_block_stores_the_entries_that_it_wrote_and_no_more(tmp_path: Path)
     tx = F.sign(F.validators[0], state, Consent(H, H))
     after = extend(store, state, tx)
     assert set(after.written) == {entry_key(Table.CONSENTS, H), entry_key(Table.NONCES, F.validators[0].public_key)}
-    assert store._database._connection.total_changes - changes == 4  # the block, its transaction, two entries
-    assert {bytes(key): bytes(value) for key, value in store._database.all("SELECT * FROM entries")} == dict(
-        entries(after)
-    )
+    assert store._database._connection.total_changes - changes == 2  # the block, and its two entries in one piece
+    assert dict(store._entries()) == dict(entries(after))
+
+
+@pytest.mark.parametrize("most", [1, 7, 25, 1_000])
+def test_many_blocks_are_merged_at_once_and_nothing_is_lost_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr("salus_chain.node.storage.store.MERGED_ROWS", most)
+    store = opened(tmp_path)
+    state, ids = store.load(), []
+    for number in range(12):
+        tx = F.sign(F.validators[number % 2], state, Consent(bytes([number]) * 32, H))
+        state = extend(store, state, tx)
+        ids.append(sha256(tx).digest())
+        waiting = store._database.one("SELECT count(*) FROM recent")
+        assert waiting is not None and (waiting[0] == 0) == (len(store._recent) == 0) and len(store._recent) < most
+        if number % 3 == 2:
+            store.close()
+            store = Store.open(tmp_path / "chain.sqlite", F.genesis)
+        assert store.load() == state
+        assert [store.place_of(each) for each in ids] == [(height, 0) for height in range(1, number + 2)]
+    assert store.place_of(H) is None
+    row = store._database.one("SELECT (SELECT count(*) FROM transactions), (SELECT count(*) FROM recent)")
+    assert row is not None and sum(row) == 12
+
+
+def test_a_disk_that_is_full_while_merging_leaves_all_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened(tmp_path)
+    state = extend(store, store.load())
+    tx = F.sign(F.validators[0], state, Consent(H, H))
+    recent = dict(store._recent.entries)
+    monkeypatch.setattr("salus_chain.node.storage.store.MERGED_ROWS", 1)
+    with monkeypatch.context() as broken:
+        broken.setattr("salus_chain.node.storage.store._merge", full)
+        with pytest.raises(DiskFull):
+            extend(store, state, tx)
+    assert (store.height, store.load(), store._recent.entries) == (1, state, recent)
+    after = extend(store, state, tx)
+    assert (store.load(), store.place_of(sha256(tx).digest()), len(store._recent)) == (after, (2, 0), 0)
+
+
+def full(write: sqlite3.Connection, recent: Recent) -> None:
+    raise DiskFull("disk full")
 
 
 def test_blocks_and_transactions_are_found(tmp_path: Path) -> None:
@@ -247,15 +291,26 @@ def test_a_changed_byte_of_a_block_or_certificate_or_entry_is_noticed(tmp_path: 
             Store.open(path, F.genesis)
         with sqlite3.connect(path) as other:
             other.execute(f"UPDATE blocks SET {column} = ? WHERE height = {height}", (old,))
-    with sqlite3.connect(path) as other:
-        row = other.execute("SELECT key, value FROM entries WHERE key = ?", (entry_key(Table.ROSTER, b""),)).fetchone()
-    for key, value in [(row[0], b"\0"), (entry_key(Table.NONCES, bytes(33)), entry_value(7))]:
-        with sqlite3.connect(path) as other:
-            other.execute("INSERT OR REPLACE INTO entries VALUES (?, ?)", (key, value))
-        with pytest.raises(Damaged, match=r"the stored state is damaged .*salus chain repair"):
-            Store.open(path, F.genesis).load()
-        with sqlite3.connect(path) as other:
-            other.execute("INSERT OR REPLACE INTO entries VALUES (?, ?)", row)
+    other = {entry_key(Table.NONCES, bytes(33)): entry_value(7)}
+    roster = {entry_key(Table.ROSTER, b""): b"\0"}
+    for damage, undo in [
+        ("UPDATE recent SET entries = ? WHERE height = 3", "UPDATE recent SET entries = ? WHERE height = 3"),
+        ("INSERT INTO entries VALUES (?, x'07')", "DELETE FROM entries WHERE key = ?"),
+    ]:
+        with sqlite3.connect(path) as database:
+            (old,) = database.execute("SELECT entries FROM recent WHERE height = 3").fetchone()
+        values = [encode_entries(other), encode_entries(roster), b"\x81\x41a"] if "UPDATE" in damage else list(other)
+        for value in values:
+            with sqlite3.connect(path) as database:
+                database.execute(damage, (value,))
+            with pytest.raises(Damaged, match=r"the stored state is damaged .*salus chain repair"):
+                Store.open(path, F.genesis).load()
+        with sqlite3.connect(path) as database:
+            database.execute(undo, (old if "UPDATE" in damage else value,))
+    with sqlite3.connect(path) as database:
+        database.execute("INSERT INTO recent VALUES (9, ?)", (encode_entries(other),))
+    with pytest.raises(Damaged, match=r"block 9 is damaged \(it is missing\)"):
+        Store.open(path, F.genesis)
 
 
 def test_a_gap_in_the_chain_is_noticed(tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def test_a_proposal_is_a_beginning_of_the_whole_order(steps: list[Step], most: i
 
 def test_the_heap_does_not_grow_without_end() -> None:
     line = Waiting()
+    assert line.heaviest(Lane.COMMON) is None  # from now on there are heaps
     for _ in range(3 * module.STALE_ENTRIES):
         made = tx(SENDERS[0], 0, False, 0)
         line.append(made.id, made)

@@ -9,7 +9,8 @@ from salus_chain import trie
 from salus_chain.light.council import Change
 from salus_chain.light.pieces import Inclusion, StateEntry
 from salus_chain.light.proofs import ROSTER_KEY, Proof, ProofKind, consent_key
-from salus_chain.node.storage.store import Place, Store
+from salus_chain.node.storage.recent import Place
+from salus_chain.node.storage.store import Store
 from salus_chain.rules.state import State, entry_value
 from salus_chain.rules.transactions import CommitRow, Kind
 

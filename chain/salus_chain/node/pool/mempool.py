@@ -25,15 +25,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from salus_chain.errors import Rejected
-from salus_chain.keys import verify
 from salus_chain.node.pool.gaps import Gaps
 from salus_chain.node.pool.rates import Rates
 from salus_chain.node.pool.waiting import Lane, Waiting, holder_of, lane_of
-from salus_chain.rules.apply import apply_tx, begin, block_time
+from salus_chain.rules.apply import apply_tx, begin, block_time, is_signed
 from salus_chain.rules.blocks import MAX_BLOCK_BYTES, MAX_BLOCK_TRANSACTIONS
 from salus_chain.rules.rounds import next_due_ms
 from salus_chain.rules.state import State
-from salus_chain.rules.transactions import TX_DOMAIN, Transaction, TxId
+from salus_chain.rules.transactions import Transaction, TxId
 
 MAX_DROPPED: Final = 4_096
 
@@ -219,7 +218,7 @@ class Mempool:
         wanted = self._pending.nonces.get(tx.sender, 0)
         if tx.chain_id != self._pending.genesis.chain_id:
             raise Rejected("wrong_chain", f"the transaction is for chain {tx.chain_id.hex()[:16]}")
-        if not verify(tx.sender, tx.signature, TX_DOMAIN, tx.signed_bytes):
+        if not is_signed(tx):
             raise Rejected("bad_signature", f"the {tx.kind.name.lower()} is not signed by {tx.sender.hex()[:16]}")
         if self._gaps.at(tx.sender, tx.nonce):
             raise Rejected("wrong_nonce", f"another transaction with nonce {tx.nonce} waits for nonce {wanted}")

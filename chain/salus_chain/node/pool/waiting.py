@@ -57,7 +57,7 @@ class Waiting:
         self._lanes: tuple[dict[TxId, Transaction], ...] = tuple({} for _ in Lane)
         self._runs: dict[bytes, list[tuple[TxId, Transaction]]] = {}  # holder → its own, by nonce
         self._held: dict[bytes, int] = {}  # holder → bytes
-        self._heaps: tuple[list[tuple[int, bytes]], ...] = tuple([] for _ in Lane)  # (−bytes, holder), some outdated
+        self._heaps: tuple[list[tuple[int, bytes]], ...] = ()  # (−bytes, holder), some outdated; once asked for
 
     def append(self, tx_id: TxId, tx: Transaction) -> None:
         holder, size = holder_of(tx, tx_id), len(tx.data)
@@ -95,6 +95,8 @@ class Waiting:
 
     def heaviest(self, lane: Lane) -> bytes | None:
         """Of the holders whose newest transaction is of this lane, the one with the most bytes."""
+        if not self._heaps:
+            self._heaps = tuple(self._heap(each) for each in Lane)
         heap = self._heaps[lane]
         while heap:
             weight, holder = heap[0]
@@ -123,11 +125,15 @@ class Waiting:
         return chosen
 
     def _weigh(self, holder: bytes) -> None:
+        if not self._heaps:
+            return
         lane = lane_of(self._runs[holder][-1][1].kind)
         heap = self._heaps[lane]
         heappush(heap, (-self._held[holder], holder))
         if len(heap) > STALE_ENTRIES + 4 * len(self._runs):
-            heap[:] = [
-                (-self._held[each], each) for each, run in self._runs.items() if lane_of(run[-1][1].kind) is lane
-            ]
-            heapify(heap)
+            heap[:] = self._heap(lane)
+
+    def _heap(self, lane: Lane) -> list[tuple[int, bytes]]:
+        heap = [(-self._held[each], each) for each, run in self._runs.items() if lane_of(run[-1][1].kind) is lane]
+        heapify(heap)
+        return heap

@@ -21,7 +21,7 @@ Values: TypeAlias = tuple[int | str | bytes, ...]
 Row: TypeAlias = tuple[Any, ...]  # its types are the query's
 
 APPLICATION_ID: Final = 0x53414C55  # "SALU"
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 SCHEMA: Final = """
 CREATE TABLE meta (id INTEGER PRIMARY KEY CHECK (id = 1), chain_id BLOB NOT NULL, clean INTEGER NOT NULL);
 CREATE TABLE blocks (height INTEGER PRIMARY KEY, block BLOB NOT NULL, certificate BLOB NOT NULL,
@@ -34,6 +34,7 @@ CREATE TABLE rounds (task TEXT, number INTEGER, round BLOB NOT NULL, ended_ms IN
     swept INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (task, number)) WITHOUT ROWID;
 CREATE INDEX rounds_to_sweep ON rounds (swept, ended_ms);
 CREATE TABLE entries (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE recent (height INTEGER PRIMARY KEY, entries BLOB NOT NULL);
 CREATE TABLE uploads (task TEXT, number INTEGER, gateway TEXT, digest BLOB NOT NULL,
     PRIMARY KEY (task, number, gateway)) WITHOUT ROWID;
 CREATE INDEX uploads_by_digest ON uploads (digest);

@@ -1,7 +1,8 @@
 """The validator's store: final blocks, the state after them, where things are, whose updates are here.
 
 A block and all that follows from it, the entries of the state that it wrote among them, is one transaction of the
-database, durable when `append` returns. What a start reads must have the root that the last block's header names.
+database, durable when `append` returns. Entries and places of the newest blocks wait in `recent` to be merged. What a
+start reads must have the root that the last block's header names.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from salus_chain.codec import decode, encode, items, octets
 from salus_chain.errors import Damaged, DecodeError, Stopped
 from salus_chain.genesis import Genesis
 from salus_chain.node.storage.database import REPAIR, Database, Row
+from salus_chain.node.storage.recent import MERGED_ROWS, Place, Recent, decode_entries, encode_entries
 from salus_chain.rules.apply import apply_tx, begin
 from salus_chain.rules.blocks import Block, Certificate, decode_block, encode_block
 from salus_chain.rules.restore import state_of
@@ -37,7 +39,6 @@ KIND_AT: Final = 35  # where a transaction's canonical bytes have its kind: afte
 ONE_BYTE: Final = 0x18  # in front of a kind above 23
 MARKED: Final = frozenset({Kind.SETTLE, Kind.APPROVE_MODEL, Kind.APPROVE_RELEASE, Kind.COMMIT, Kind.WITHDRAW})
 
-Place = tuple[int, int]  # height, and position in the block
 Appended = tuple[Block, Certificate, State, State]  # with the states before and after it
 
 
@@ -47,6 +48,7 @@ class Store:
     def __init__(self, database: Database, genesis: Genesis) -> None:
         self._database = database
         self._genesis = genesis
+        self._recent = Recent()
 
     @classmethod
     def create(cls, path: Path, genesis: Genesis) -> None:
@@ -59,6 +61,7 @@ class Store:
         store = cls(Database.open(path, genesis.chain_id), genesis)
         try:
             store._check_tail()
+            store._recent = store._read_recent()
         except Stopped:
             store.close()
             raise
@@ -83,14 +86,33 @@ class Store:
         if last is None:
             return genesis_state(self._genesis)
         header = last[0].header
-        rows = self._database.all("SELECT key, value FROM entries")
         try:
-            state = state_of(self._genesis, header.height, header.time_ms, header.digest, rows)
+            state = state_of(self._genesis, header.height, header.time_ms, header.digest, self._entries())
         except DecodeError as error:
             raise self._bad_state(str(error)) from None
         if state_root(state) != header.state_root:
             raise self._bad_state(f"its root is not the one that block {header.height} names")
         return state
+
+    def _entries(self) -> Iterator[tuple[bytes, bytes]]:
+        newer = self._recent.entries
+        for key, value in self._database.all("SELECT key, value FROM entries"):
+            if key not in newer:
+                yield key, value
+        yield from newer.items()
+
+    def _read_recent(self) -> Recent:
+        """Raises Stopped: a block that is not merged yet, or what it wrote, is damaged."""
+        recent = Recent()
+        for height, data in self._database.all("SELECT height, entries FROM recent ORDER BY height"):
+            known = self.block(height)
+            if known is None:
+                raise self._damaged(height, "it is missing")
+            try:
+                recent.add(height, _ids(known[0]), decode_entries(data))
+            except DecodeError as error:
+                raise self._bad_state(str(error)) from None
+        return recent
 
     def _bad_state(self, reason: str) -> Damaged:
         return Damaged(f"{self._database.path}: the stored state is damaged ({reason}); {REPAIR}")
@@ -101,18 +123,28 @@ class Store:
 
     def append_all(self, rows: Iterable[Appended]) -> None:
         """As `append`, of several blocks in one durable step."""
+        added = Recent()
         with self._database.writing() as write:
             for block, certificate, before, after in rows:
                 self._append(write, block, certificate, before, after)
+                written = after.written if before.height else dict(entries(after))
+                write.execute("INSERT INTO recent VALUES (?, ?)", (block.header.height, encode_entries(written)))
+                added.add(block.header.height, _ids(block), written)
+            merged = len(self._recent) + len(added) >= MERGED_ROWS
+            if merged:
+                _merge(write, self._recent)
+                _merge(write, added)
+                write.execute("DELETE FROM recent")
+        if merged:
+            self._recent = Recent()
+        else:
+            self._recent.extend(added)
 
     def _append(
         self, write: sqlite3.Connection, block: Block, certificate: Certificate, before: State, after: State
     ) -> None:
         height, data, seals = block.header.height, encode_block(block), encode(certificate.value())
         write.execute("INSERT INTO blocks VALUES (?, ?, ?, ?)", (height, data, seals, crc32(seals, crc32(data))))
-        # Sorted by their digests, here and below: a block then touches fewer pages.
-        places = sorted((sha256(tx).digest(), height, position) for position, tx in enumerate(block.transactions))
-        write.executemany("INSERT INTO transactions VALUES (?, ?, ?)", places)
         write.executemany("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?)", _marks(block))
         write.executemany(
             "INSERT INTO rounds (task, number, round, ended_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
@@ -124,10 +156,6 @@ class Store:
         )
         if after.validators != before.validators:
             write.execute("INSERT INTO sets VALUES (?, ?)", (height + 1, encode(after.validators)))
-        written = after.written if before.height else dict(entries(after))
-        write.executemany(
-            "INSERT OR REPLACE INTO entries VALUES (?, ?)", sorted(written.items())
-        )  # in order: fewer pages
 
     def block(self, height: int) -> tuple[Block, Certificate] | None:
         """The final block of a height with its certificate. Raises Stopped when it is damaged."""
@@ -172,7 +200,8 @@ class Store:
 
     def place_of(self, tx_id: bytes) -> Place | None:
         """Height and position of a final transaction."""
-        return self._place("SELECT height, position FROM transactions WHERE id = ?", tx_id)
+        query = "SELECT height, position FROM transactions WHERE id = ?"
+        return self._recent.places.get(tx_id) or self._place(query, tx_id)
 
     def marked(self, kind: Kind, name: str, number: int = 0) -> Place | None:
         """Height and position of a transaction of MARKED kind.
@@ -273,6 +302,17 @@ class Store:
 
     def _damaged(self, height: int, reason: str) -> Damaged:
         return Damaged(f"{self._database.path}: block {height} is damaged ({reason}); {REPAIR}")
+
+
+def _ids(block: Block) -> Iterator[bytes]:
+    return (sha256(tx).digest() for tx in block.transactions)
+
+
+def _merge(write: sqlite3.Connection, recent: Recent) -> None:
+    """Into the large tables; in their order, so that each page is written once."""
+    places = ((tx_id, *place) for tx_id, place in sorted(recent.places.items()))
+    write.executemany("INSERT INTO transactions VALUES (?, ?, ?)", places)
+    write.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?)", sorted(recent.entries.items()))
 
 
 def _marks(block: Block) -> Iterator[tuple[int, str, int, int, int]]:
