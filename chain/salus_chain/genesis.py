@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
@@ -109,9 +108,10 @@ def faults(seats: int) -> int:
     return (seats - 1) // 3
 
 
-def set_hash(keys: Sequence[bytes]) -> bytes:
+@lru_cache(maxsize=64)
+def set_hash(keys: tuple[bytes, ...]) -> bytes:
     """What a signature names the validator set by."""
-    return sha256(encode((b"salus/validators/1", tuple(keys)))).digest()
+    return sha256(encode((b"salus/validators/1", keys))).digest()
 
 
 class _Seat(Config, frozen=True):

@@ -30,7 +30,9 @@ def run(
     from salus_chain.errors import ChainError
     from salus_chain.node.process import run_validator
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO), cache_logger_on_first_use=True
+    )
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(run_validator(config, passphrase_file))

@@ -36,7 +36,7 @@ The shell runs effects in order. It answers `Build` with `Propose` and `Check` w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from salus_chain.consensus.messages import (
@@ -50,6 +50,7 @@ from salus_chain.consensus.messages import (
     is_signed,
     is_valid,
 )
+from salus_chain.evolve import evolve
 from salus_chain.rules.blocks import NEVER, Block, Certificate
 from salus_chain.rules.transactions import Seal
 
@@ -69,7 +70,7 @@ class Timing:
         return min(self.first_ms << min(round_, 32), self.most_ms)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `evolve`
 class State:
     """One node at one height. Everything in it is bounded by the number of seats."""
 
@@ -309,7 +310,7 @@ def step(state: State, event: Event) -> Step:
         case Asked(peer, height, digest):
             return state, _answer(state, peer, height, digest)
         case Checked(digest):
-            return _progress(replace(state, checked=digest))
+            return _progress(evolve(state, checked=digest))
         case Started(height, validators, later):
             return _start(state, height, validators, later)
         case Restored(messages, prepared):
@@ -346,12 +347,12 @@ def _propose(state: State, round_: int, block: Block) -> Step:
 def _receive(state: State, message: Message) -> Step:
     if message.height == state.height + 1:
         ahead, effects = _take(state.later, state.ahead, message)
-        return (state if ahead is None else replace(state, ahead=ahead)), effects
+        return (state if ahead is None else evolve(state, ahead=ahead)), effects
     if message.height > state.height:
         known = 0 <= message.seat < len(state.later.keys)
         if not known or state.height < state.fetched + SERVED_BLOCKS:  # the answer to the last one is on its way
             return state, NOTHING
-        return replace(state, fetched=state.height), (Get(state.later.keys[message.seat], state.height),)
+        return evolve(state, fetched=state.height), (Get(state.later.keys[message.seat], state.height),)
     if message.height < state.height or state.decided:
         return state, NOTHING
     if message.type in (Type.PREPARE, Type.COMMIT) and _is_enough(state, message):
@@ -359,9 +360,9 @@ def _receive(state: State, message: Message) -> Step:
     votes, effects = _take(state.council, state.votes, message)
     if votes is None:
         return state, effects
-    state = replace(state, votes=votes)
+    state = evolve(state, votes=votes)
     if message.seat == state.seat and message.round == state.round:
-        state = replace(state, asked=state.asked | {message.type})
+        state = evolve(state, asked=state.asked | {message.type})
     if message.type is Type.PROPOSAL:
         return _accept(state, message)
     state, effects = _change(state) if message.round > 0 else (state, NOTHING)
@@ -388,7 +389,7 @@ def _accept(state: State, proposal: Message) -> Step:
     if proposal.round > state.round:
         state = _enter(state, proposal.round)
     assert proposal.block is not None
-    state, timer = _run_timer(replace(state, proposal=proposal, timer=NEVER))
+    state, timer = _run_timer(evolve(state, proposal=proposal, timer=NEVER))
     return state, (*timer, Check(proposal.block, fresh=not proposal.certificate))
 
 
@@ -399,10 +400,10 @@ def _progress(state: State) -> Step:
     effects, proposal = NOTHING, state.proposal
     if proposal is not None and proposal.block is not None and state.checked == proposal.digest:
         state, effects = _cast(state, Type.PREPARE, proposal.digest)
-        seals = _seals(state, Type.PREPARE, state.round, proposal.digest)
-        if len(seals) >= state.council.quorum and Type.COMMIT not in state.asked:
-            lock = Prepared(state.round, proposal.block, seals[: state.council.quorum])
-            state, commit = _cast(replace(state, prepared=lock), Type.COMMIT, proposal.digest, lock=lock)
+        if Type.COMMIT not in state.asked and _has_quorum(state, Type.PREPARE, state.round, proposal.digest):
+            seals = _certificate(state, Type.PREPARE, state.round, proposal.digest)
+            lock = Prepared(state.round, proposal.block, seals)
+            state, commit = _cast(evolve(state, prepared=lock), Type.COMMIT, proposal.digest, lock=lock)
             effects += commit
     state, decision = _decide(state)
     return state, effects + decision
@@ -410,16 +411,13 @@ def _progress(state: State) -> Step:
 
 def _decide(state: State) -> Step:
     for message in state.votes.values():
-        if message.type is not Type.COMMIT:
-            continue
-        seals = _seals(state, Type.COMMIT, message.round, message.digest)
-        if len(seals) < state.council.quorum:
+        if message.type is not Type.COMMIT or not _has_quorum(state, Type.COMMIT, message.round, message.digest):
             continue
         block = _body(state, message.digest)
         if block is None:
             return state, (Get(state.council.keys[message.seat], state.height),)
-        certificate = Certificate(message.round, seals[: state.council.quorum])
-        return replace(state, decided=True), (Decide(Decided(block, certificate)),)
+        certificate = Certificate(message.round, _certificate(state, Type.COMMIT, message.round, message.digest))
+        return evolve(state, decided=True), (Decide(Decided(block, certificate)),)
     return state, NOTHING
 
 
@@ -463,7 +461,7 @@ def _receive_body(state: State, block: Block) -> Step:
     if state.decided or block.digest not in wanted or block.digest in state.bodies or not block.whole:
         return state, NOTHING
     bodies = {digest: body for digest, body in state.bodies.items() if digest in wanted}
-    state, effects = _propose_later(replace(state, bodies={**bodies, block.digest: block}))
+    state, effects = _propose_later(evolve(state, bodies={**bodies, block.digest: block}))
     state, more = _progress(state)
     return state, effects + more
 
@@ -471,7 +469,7 @@ def _receive_body(state: State, block: Block) -> Step:
 def _receive_decided(state: State, decided: Decided) -> Step:
     if decided.block.header.height != state.height or state.decided or not is_decided(state.council, decided):
         return state, NOTHING
-    return replace(state, decided=True), (Decide(decided),)
+    return evolve(state, decided=True), (Decide(decided),)
 
 
 def _answer(state: State, peer: bytes, height: int, digest: bytes) -> Effects:
@@ -498,7 +496,7 @@ def _restore(state: State, messages: tuple[Message, ...], prepared: Prepared | N
     latest = max((message.round for message in messages), default=0)
     votes = {(each.type, each.seat): each for each in sorted(messages, key=lambda each: each.round)}
     asked = frozenset(each.type for each in messages if each.round == latest)
-    state = replace(state, round=latest, votes=votes, asked=asked, prepared=prepared)
+    state = evolve(state, round=latest, votes=votes, asked=asked, prepared=prepared)
     own = next((each for each in messages if each.type is Type.PROPOSAL and each.round == latest), None)
     state, effects = _accept(state, own) if own is not None else _change(state)
     if latest == 0 and messages:  # what it voted for is work
@@ -526,13 +524,13 @@ def _leave(state: State, round_: int) -> Step:
 
 
 def _enter(state: State, round_: int) -> State:
-    return replace(state, round=round_, proposal=None, checked=b"", asked=frozenset(), timer=NEVER, stale=False)
+    return evolve(state, round=round_, proposal=None, checked=b"", asked=frozenset(), timer=NEVER, stale=False)
 
 
 def _run_timer(state: State) -> Step:
     if state.timer == state.round or state.seat is None:
         return state, NOTHING
-    return replace(state, timer=state.round), (Timer(state.height, state.round, state.timing.of(state.round)),)
+    return evolve(state, timer=state.round), (Timer(state.height, state.round, state.timing.of(state.round)),)
 
 
 def _cast_proposal(state: State, block: Block, changes: tuple[Message, ...], certificate: tuple[Seal, ...]) -> Step:
@@ -555,7 +553,7 @@ def _cast(
     if state.seat is None or type_ in state.asked:
         return state, NOTHING
     vote = Vote(type_, state.height, state.round, digest, prepared, block, certificate, changes, lock)
-    return replace(state, asked=state.asked | {type_}), (vote,)
+    return evolve(state, asked=state.asked | {type_}), (vote,)
 
 
 def _changes(state: State) -> tuple[Message, ...]:
@@ -570,17 +568,27 @@ def _last_prepared(changes: tuple[Message, ...]) -> Message | None:
     return None if last is None or last.prepared == NEVER else last
 
 
-def _seals(state: State, type_: Type, round_: int, digest: bytes) -> tuple[Seal, ...]:
-    place = (type_, round_, digest)
-    votes = (vote for vote in state.votes.values() if (vote.type, vote.round, vote.digest) == place)
-    return tuple(Seal(seat, signature) for seat, signature in sorted((vote.seat, vote.signature) for vote in votes))
+def _alike(state: State, type_: Type, round_: int, digest: bytes) -> list[Message]:
+    """The votes that say the same: of this type, in this round, for this block."""
+    votes = state.votes.values()
+    return [vote for vote in votes if vote.type is type_ and vote.round == round_ and vote.digest == digest]
+
+
+def _has_quorum(state: State, type_: Type, round_: int, digest: bytes) -> bool:
+    return len(_alike(state, type_, round_, digest)) >= state.council.quorum
+
+
+def _certificate(state: State, type_: Type, round_: int, digest: bytes) -> tuple[Seal, ...]:
+    """Exactly a quorum of signatures of votes that say the same, by seat."""
+    votes = sorted(_alike(state, type_, round_, digest), key=lambda vote: vote.seat)
+    return tuple(Seal(vote.seat, vote.signature) for vote in votes[: state.council.quorum])
 
 
 def _is_enough(state: State, message: Message) -> bool:
     """Whether a quorum says so already: a first vote of one more seat is then not worth its verification."""
     held = state.votes.get((message.type, message.seat))
     first = held is None or held.round < message.round
-    return first and len(_seals(state, message.type, message.round, message.digest)) >= state.council.quorum
+    return first and _has_quorum(state, message.type, message.round, message.digest)
 
 
 def _body(state: State, digest: bytes) -> Block | None:
@@ -604,7 +612,7 @@ def _again(state: State, peer: bytes | None) -> Effects:
 def _tick(state: State) -> Step:
     """Say and ask again; a proposal that was too far ahead of the clock may pass now."""
     effects = _again(state, None)
-    state, proposed = _propose_later(replace(state, stale=True, fetched=state.height))
+    state, proposed = _propose_later(evolve(state, stale=True, fetched=state.height))
     effects, proposal = effects + proposed, state.proposal
     if proposal is not None and proposal.block is not None and state.checked != proposal.digest and not state.decided:
         effects += (Check(proposal.block, fresh=not proposal.certificate),)

@@ -19,7 +19,7 @@ AFTER_MS: Final = 50
 HANDED: Final = 256  # of one node's to one proposer: the others' fill the block, too, and each is judged anew there
 MOST: Final = 10_000  # that are kept to be told; while nothing moves, a tick tells of what waits, too
 
-Send: TypeAlias = Callable[[bytes | None, wire.Frame], None]  # to one peer by its key, or to all
+Send: TypeAlias = Callable[[bytes | None, wire.Sent], None]  # to one peer by its key, or to all
 Later: TypeAlias = Callable[[int, Callable[[], None]], None]  # after so many milliseconds
 
 

@@ -84,7 +84,7 @@ class Node:
         self._woken = asyncio.Event()
         self.ledger.listeners.append(self._advanced)
 
-    def send(self, peer: bytes | None, frame: wire.Frame) -> None:
+    def send(self, peer: bytes | None, frame: wire.Sent) -> None:
         """Queue a frame for one peer, or for all."""
         self.peers.send(peer, frame)
 

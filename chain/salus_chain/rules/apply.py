@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from salus_chain.errors import DecodeError, Rejected
+from salus_chain.evolve import evolve
 from salus_chain.genesis import quorum, set_hash
 from salus_chain.keys import verify
 from salus_chain.rules import evidence, governance, members, models, rounds
@@ -50,7 +51,7 @@ VERBS: Final[dict[Kind, Verb]] = {
 
 def begin(state: State, time_ms: int) -> State:
     """The state in which the next block's first transaction applies: due rounds are closed or expired."""
-    return rounds.advance(replace(state, height=state.height + 1, time_ms=time_ms, touched=None))
+    return rounds.advance(evolve(state, height=state.height + 1, time_ms=time_ms, touched=None))
 
 
 def finish(before: State, inside: State) -> State:
@@ -100,7 +101,7 @@ def build_block(state: State, transactions: Iterable[Transaction], now_ms: int) 
         taken.append(tx.data)
     after = finish(state, after)
     header = _header(state, after, time_ms, tuple(taken))
-    return Block(header, tuple(taken)), replace(after, parent=header.digest)
+    return Block(header, tuple(taken)), evolve(after, parent=header.digest)
 
 
 def apply_block(state: State, block: Block) -> State:
@@ -121,7 +122,7 @@ def apply_block(state: State, block: Block) -> State:
     after = finish(state, after)
     if header != _header(state, after, header.time_ms, block.transactions):
         raise Rejected("wrong_header", f"block {header.height}: a root or hash in the header is not what follows")
-    return replace(after, parent=header.digest)
+    return evolve(after, parent=header.digest)
 
 
 def _header(before: State, after: State, time_ms: int, transactions: tuple[bytes, ...]) -> Header:

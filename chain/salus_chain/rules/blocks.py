@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Final, NewType
 
 from salus_chain import merkle
-from salus_chain.codec import Value, decode, encode, fields, integer, items, octets
+from salus_chain.codec import Value, decode, encode_trusted, fields, integer, items, octets
 from salus_chain.rules.transactions import Seal
 
 BlockDigest = NewType("BlockDigest", bytes)
@@ -35,7 +35,7 @@ class Header:
 
     @property
     def digest(self) -> BlockDigest:
-        return BlockDigest(sha256(encode(self.value())).digest())
+        return _digest(self)
 
     def value(self) -> Value:
         return (
@@ -58,6 +58,11 @@ class Header:
             integer(f[2], "time_ms"),
             *(octets(each, "digest", 32) for each in f[3:]),
         )
+
+
+@lru_cache(maxsize=16)  # of a few blocks, asked again and again while they become final
+def _digest(header: Header) -> BlockDigest:
+    return BlockDigest(sha256(encode_trusted(header.value())).digest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +122,11 @@ def vote_bytes(
 
     `prepared` is the round of a ROUND-CHANGE's prepared block, whose digest is then `digest`.
     """
-    return encode((chain_id, validators_hash, int(type_), height, round_, prepared, digest))
+    return encode_trusted((chain_id, validators_hash, int(type_), height, round_, prepared, digest))
 
 
 def encode_block(block: Block) -> bytes:
-    return encode(block.value())
+    return encode_trusted(block.value())
 
 
 def decode_block(data: bytes) -> Block:

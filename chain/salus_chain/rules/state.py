@@ -7,7 +7,7 @@ the block wrote. Tables are persistent maps: a transaction copies none of them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 from immutables import Map
 
 from salus_chain.codec import encode_trusted
+from salus_chain.evolve import evolve
 from salus_chain.genesis import Genesis, Validator
 from salus_chain.rules.entries import (
     NO_RELEASE,
@@ -145,7 +146,7 @@ def genesis_state(genesis: Genesis) -> State:
     standings = Map({key: Standing(key, 0) for key in genesis.keys})
     state = State(genesis, genesis_roster(genesis), 0, genesis.time_ms, genesis.chain_id, standings=standings)
     written = dict(entries(state))
-    return replace(state, written=written, tree=update(None, _digests(written)))
+    return evolve(state, written=written, tree=update(None, _digests(written)))
 
 
 def write(state: State, *rows: Row) -> State:
@@ -158,7 +159,7 @@ def write(state: State, *rows: Row) -> State:
         changed[name] = entry if name == "roster" else (state.__dict__[name] if old is None else old).set(key, entry)
         touched = (table, key, touched)
     changed["touched"] = touched
-    return _evolved(state, changed)
+    return evolve(state, **changed)
 
 
 def count_nonce(before: State, after: State, sender: bytes, nonce: int) -> State:
@@ -171,18 +172,10 @@ def count_nonce(before: State, after: State, sender: bytes, nonce: int) -> State
     return after
 
 
-def _evolved(state: State, changed: Mapping[str, Any]) -> State:
-    """As `dataclasses.replace`, in a fraction of its time."""
-    new = object.__new__(State)
-    new.__dict__.update(state.__dict__)
-    new.__dict__.update(changed)
-    return new
-
-
 def sealed(state: State) -> State:
     """The state at a block's end: its tree holds what the block wrote; `written` says it to who stores it."""
     written = {entry_key(*row): entry_value(_entry(state, *row)) for row in _touched_rows(state)}
-    return replace(state, touched=None, written=written, tree=update(state.tree, _digests(written)))
+    return evolve(state, touched=None, written=written, tree=update(state.tree, _digests(written)))
 
 
 def state_root(state: State) -> bytes:

@@ -28,8 +28,8 @@ KEYS: Final = "keys.py"
 DISK: Final = "simulation/disk.py"
 PACKAGE: Final = Path(__file__).resolve().parent.parent
 _UNCAPPED: Final = "return self.first_ms << round_"
-_ACROSS: Final = "(vote.type, vote.digest) == place[::2]"
-COVERED: Final = "encode((chain_id, validators_hash, int(type_), height, round_, prepared, digest))"
+_ACROSS: Final = "if vote.type is type_ and"
+COVERED: Final = "encode_trusted((chain_id, validators_hash, int(type_), height, round_, prepared, digest))"
 
 
 class StaleMutant(ChainError):
@@ -96,10 +96,10 @@ MUTANTS: Final = (
     Mutant("stale validator set", CORE, "State(state.key, own, next_one,", "State(state.key, state.council, next_one,"),
     Mutant("high s accepted", KEYS, "0 < s <= ORDER // 2", "0 < s < ORDER"),
     Mutant("a vote asked for twice", CORE, "asked=state.asked | {type_}), (vote,)", "asked=frozenset()), (vote,)"),
-    Mutant("COMMITs counted across rounds", CORE, "(vote.type, vote.round, vote.digest) == place", _ACROSS),
+    Mutant("COMMITs counted across rounds", CORE, "if vote.type is type_ and vote.round == round_ and", _ACROSS),
     Mutant("DECIDED by fewer than a quorum", MESSAGES, "len(seats) != council.quorum", "not seats"),
-    Mutant("block decided before its quorum", CORE, "if len(seals) < state.council.quorum:", "if len(seals) < 2:"),
-    Mutant("COMMIT before a quorum of PREPAREs", CORE, "if len(seals) >= state.council.quorum and", "if seals and"),
+    Mutant("block decided before its quorum", CORE, "not _has_quorum(state, Type.C", "not _alike(state, Type.C"),
+    Mutant("COMMIT before a quorum of PREPAREs", CORE, "and _has_quorum(state,", "and _alike(state,"),
     Mutant("PREPARE before the block is executed", CORE, "and state.checked == proposal.digest:", "and True:"),
     Mutant("transactions not those of the header", MESSAGES, "return decided.block.whole and", "return"),
     Mutant("equivocation not reported", CORE, "return None, (Accuse(", "return None, NOTHING and (Accuse("),

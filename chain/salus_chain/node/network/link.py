@@ -170,7 +170,7 @@ class Link(asyncio.Protocol):
         start, wait_s = 0, 0.0
         for _ in range(SLICE_FRAMES):
             end = self._frame_end(start)
-            if end is None or self.ended.done():
+            if end is None:
                 break
             wait_s = self._deliver(bytes(self._buffer[start + _LENGTH.size : end]))
             start = end
@@ -178,7 +178,7 @@ class Link(asyncio.Protocol):
                 self.counts["rate_limited"] += 1
                 break
         del self._buffer[:start]
-        if wait_s > 0 or self._frame_end(0) is not None:
+        if wait_s > 0 or (self._buffer and self._frame_end(0) is not None):
             self._rest(wait_s)
 
     def _frame_end(self, start: int) -> int | None:

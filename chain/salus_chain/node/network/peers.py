@@ -24,7 +24,7 @@ from salus_chain.errors import ConfigError, DecodeError
 from salus_chain.genesis import Validator, split_address
 from salus_chain.keys import Signer
 from salus_chain.node.network.link import COUNTED, Counters, Limits, Link
-from salus_chain.node.network.wire import PROTOCOL, Bye, Frame, Hello, Txs, decode_frame, encode_frame
+from salus_chain.node.network.wire import PROTOCOL, Bye, Frame, Hello, Sent, Txs, decode_frame, encode_frame
 from salus_chain.tls import client_context, credentials, server_context
 
 BACKOFF_FIRST_S: Final = 0.05
@@ -98,7 +98,7 @@ class Peers:
         if known != set(self._peers):
             self._trust()
 
-    def send(self, to: bytes | None, frame: Frame) -> None:
+    def send(self, to: bytes | None, frame: Sent) -> None:
         """Queue a frame for one member, or for all others when `to` is None; who cannot be reached gets none."""
         keys = self.reachable if to is None else self.reachable & {to}
         if keys:

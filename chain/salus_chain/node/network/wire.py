@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from salus_chain.codec import Value, decode, encode, fields, integer, items, octets, text
+from salus_chain.codec import Value, decode, encode_trusted, fields, integer, items, octets, text
 from salus_chain.consensus.messages import Decided, Message, Prepared, Type
 from salus_chain.errors import DecodeError
 from salus_chain.keys import KEY_BYTES
@@ -78,11 +78,19 @@ class Stated:
     signature: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A vote in the very bytes that the vote log holds. Is only sent; what comes in is a Message."""
+
+    data: bytes
+
+
 Frame: TypeAlias = Hello | Bye | Message | Decided | Get | Body | Txs | Stated
+Sent: TypeAlias = Frame | Recorded
 
 
-def encode_frame(frame: Frame) -> bytes:
-    return encode(_value(frame))
+def encode_frame(frame: Sent) -> bytes:
+    return frame.data if isinstance(frame, Recorded) else encode_trusted(_value(frame))
 
 
 def _value(frame: Frame) -> Value:
@@ -189,7 +197,7 @@ def _maybe_digest(value: Value) -> bytes:
 
 def encode_lock(lock: Prepared) -> bytes:
     """A lock as the vote log keeps it."""
-    return encode((lock.round, lock.block.value(), tuple(seal.value() for seal in lock.certificate)))
+    return encode_trusted((lock.round, lock.block.value(), tuple(seal.value() for seal in lock.certificate)))
 
 
 def decode_lock(data: bytes) -> Prepared:

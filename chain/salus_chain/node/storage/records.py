@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
-from salus_chain.codec import decode, encode, fields, integer, octets
+from salus_chain.codec import decode, encode_trusted, fields, integer, octets
 from salus_chain.errors import Damaged, DecodeError
 
 HEAD: Final = struct.Struct(">III")
@@ -50,7 +50,7 @@ class Record:
 
 def encode_record(record: Record, base: int) -> bytes:
     slot = record.slot
-    payload = encode((base, slot.height, slot.round, slot.type, record.message, record.lock))
+    payload = encode_trusted((base, slot.height, slot.round, slot.type, record.message, record.lock))
     return HEAD.pack(len(payload), len(payload) ^ ALL_BITS, crc32(payload)) + payload
 
 
