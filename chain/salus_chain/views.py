@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -171,7 +171,7 @@ class Approval:
 
 def to_json(view: object) -> bytes:
     """A dataclass, with its byte strings as `0x…`."""
-    fields = asdict(view)  # type: ignore[call-overload]
+    fields = msgspec.to_builtins(view, builtin_types=(bytes,))
     return json.dumps(fields, default=_hexadecimal, separators=(",", ":")).encode()
 
 

@@ -13,8 +13,8 @@ from salus_chain.bench.network import LocalNetwork
 from salus_chain.bench.people import Hospital
 from salus_chain.errors import Rejected
 
-BATCH: Final = 250
-WINDOW: Final = 4  # batches of one sender that are on their way at a time
+BATCH: Final = 500
+WINDOW: Final = 2  # batches of one sender that are on their way at a time
 PATIENCE_S: Final = 120.0
 
 

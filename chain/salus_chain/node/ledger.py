@@ -20,6 +20,7 @@ from salus_chain.consensus.messages import Council, Decided, Message
 from salus_chain.errors import ChainError, DecodeError, Rejected, Stopped
 from salus_chain.keys import Signer, verify
 from salus_chain.node.accusations import Accusations
+from salus_chain.node.foresight import Foresight
 from salus_chain.node.gossip import Gossip, Later, Send, frames, never
 from salus_chain.node.network import wire
 from salus_chain.node.pool import appetite
@@ -27,7 +28,7 @@ from salus_chain.node.pool.mempool import Mempool
 from salus_chain.node.pool.waiting import Lane, lane_of
 from salus_chain.node.storage.store import Store
 from salus_chain.node.storage.votes import Slot, VoteLog
-from salus_chain.rules.apply import MAX_CLOCK_AHEAD_MS, apply_block, build_block, is_due, is_signed
+from salus_chain.rules.apply import MAX_CLOCK_AHEAD_MS, apply_block, build_block, is_due
 from salus_chain.rules.blocks import VOTE_DOMAIN, Block, BlockDigest
 from salus_chain.rules.state import State
 from salus_chain.rules.transactions import Transaction, TxId, read_transaction
@@ -42,16 +43,6 @@ BUILDING_MS: Final = 200  # that a proposer may take at a busy height's start
 log = structlog.get_logger()
 
 SetTimer: TypeAlias = Callable[[core.Timer], None]
-
-
-def foresee(data: bytes) -> None:
-    """Read and verify a transaction that a block will bring: what was found is remembered, good or bad."""
-    try:
-        tx = read_transaction(data)
-    except DecodeError:
-        return
-    if tx.sender:
-        is_signed(tx)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +93,7 @@ class Ledger:
         self._send = send
         self._set_timer = set_timer
         self._gossip = Gossip(send, later, lambda tx_id: TxId(tx_id) in self.mempool, self._moves)
+        self._foresight = Foresight(later)
         self._ticked_height = self.state.height
         self._most = appetite.FIRST  # transactions in a proposal
         self._now_ms = now_ms
@@ -178,8 +170,7 @@ class Ledger:
         enough for two blocks waits here, unless they are urgent: who handed them on has its turn, too.
         """
         if self._consensus.other_proposer is not None and self._moves():
-            for data in transactions:
-                foresee(data)
+            self._foresight.add(transactions)
             return
         for data in transactions:
             self._hear(data)
@@ -192,7 +183,7 @@ class Ledger:
             log.debug("malformed transaction from a peer", reason=str(error))
             return
         if len(self.mempool) >= ENOUGH_BLOCKS * self._most and lane_of(tx.kind) is Lane.COMMON:
-            foresee(data)
+            self._foresight.add((data,))
             return
         try:
             self.mempool.add(tx, self._now_ms(), metered=False)
@@ -382,7 +373,8 @@ class Ledger:
         self._votes.sync()  # first: a certificate may hold this node's own COMMIT
         if any(seal.seat == self.seat for seal in decided.certificate.seals):
             self._votes.require(block.header.height, decided.certificate.round)
-        self._most = appetite.after(self._most, len(block.transactions), decided.certificate.round)
+        share = (self._now_ms() - self.started_ms) / self._consensus.timing.first_ms
+        self._most = appetite.after(self._most, len(block.transactions), decided.certificate.round, share)
         self.store.append(block, decided.certificate, before, after)
         self.state, self.started_ms = after, self._now_ms()
         self._executed.clear()

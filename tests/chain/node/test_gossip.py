@@ -24,7 +24,7 @@ class Room:
             lambda: self.moves,
         )
 
-    def send(self, to: bytes | None, frame: wire.Frame) -> None:
+    def send(self, to: bytes | None, frame: wire.Sent) -> None:
         assert isinstance(frame, wire.Txs)
         self.sent.append((to, frame.transactions))
 

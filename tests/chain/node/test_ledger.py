@@ -25,7 +25,7 @@ from salus_chain.node.storage.store import Store
 from salus_chain.node.storage.votes import Slot, VoteLog
 from salus_chain.rules.blocks import VOTE_DOMAIN, Block, Certificate
 from salus_chain.rules.state import RoundStatus, State, state_root
-from salus_chain.rules.transactions import ApproveModel, Consent
+from salus_chain.rules.transactions import ApproveModel, Consent, Withdraw, sign_transaction
 from tests.chain.federation import (
     LAYOUT,
     MODEL_DIGEST,
@@ -61,9 +61,10 @@ class World:
         self.logs[seat] = VoteLog.open(folder / VOTES_FILE)
         keys = self.f.genesis.keys
 
-        def send(to: bytes | None, frame: wire.Frame) -> None:
+        def send(to: bytes | None, frame: wire.Sent) -> None:
             others = [other for other in range(len(keys)) if other != seat]
-            self.wires.extend((seat, other, frame) for other in others if to in (None, keys[other]))
+            sent = wire.decode_frame(frame.data) if isinstance(frame, wire.Recorded) else frame
+            self.wires.extend((seat, other, sent) for other in others if to in (None, keys[other]))
 
         def set_timer(timer: core.Timer) -> None:
             self.timers[seat] = (self.now_ms + timer.after_ms, core.Timeout(timer.height, timer.round))
@@ -151,6 +152,39 @@ def test_a_submitted_transaction_is_final_everywhere_and_no_empty_block_follows(
     assert world.ledgers[0].submit(world.f.quorum(APPROVE)) == tx_id  # again, harmlessly
     world.deliver()
     assert world.heights() == [1] * n
+
+
+def test_a_nodes_own_votes_are_not_verified_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bytes] = []
+
+    def counted(key: bytes, signature: bytes, domain: bytes, message: bytes) -> bool:
+        asked.append(key)
+        return verify(key, signature, domain, message)
+
+    monkeypatch.setattr("salus_chain.node.ledger.verify", counted)
+    world = World(tmp_path, 1)
+    world.ledgers[0].submit(world.f.quorum(APPROVE))
+    assert world.heights() == [1] and asked == []  # PROPOSAL, PREPARE and COMMIT
+    council = Council.of(world.f.genesis.chain_id, world.f.genesis.keys, world.ledgers[0]._verify)
+    covered = council.covered(Type.COMMIT, 9, 0, bytes(32))
+    assert not world.ledgers[0]._verify(world.f.genesis.keys[0], bytes(64), VOTE_DOMAIN, covered) and len(asked) == 1
+
+
+def test_who_has_enough_for_two_blocks_takes_only_what_is_urgent_from_peers(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    ledger, f = world.ledgers[1], world.f
+    ledger._most = 2
+    signed = [
+        sign_transaction(f.genesis.chain_id, f.validators[0], nonce, Consent(bytes([nonce]) * 32, bytes(32)))
+        for nonce in range(5)
+    ]
+    withdrawal = sign_transaction(f.genesis.chain_id, f.validators[0], 4, Withdraw(bytes(32)))
+    ledger.gossiped(signed[:4])
+    assert len(ledger.mempool) == 4
+    ledger.gossiped(signed[4:])
+    assert len(ledger.mempool) == 4
+    ledger.gossiped((withdrawal,))
+    assert len(ledger.mempool) == 5
 
 
 def test_a_due_close_makes_a_block_without_transactions(tmp_path: Path) -> None:

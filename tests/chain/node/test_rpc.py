@@ -113,7 +113,7 @@ class Table:
         self.asked.append(data)
         return sha256(data).digest()
 
-    def submit_batch(self, batch: Sequence[bytes]) -> tuple[Submitted, ...]:
+    async def submit_batch(self, batch: Sequence[bytes]) -> tuple[Submitted, ...]:
         self.asked.append(tuple(batch))
         return tuple(Submitted(sha256(each).digest()) for each in batch)
 

@@ -291,26 +291,27 @@ def test_a_changed_byte_of_a_block_or_certificate_or_entry_is_noticed(tmp_path: 
             Store.open(path, F.genesis)
         with sqlite3.connect(path) as other:
             other.execute(f"UPDATE blocks SET {column} = ? WHERE height = {height}", (old,))
-    other = {entry_key(Table.NONCES, bytes(33)): entry_value(7)}
-    roster = {entry_key(Table.ROSTER, b""): b"\0"}
-    for damage, undo in [
-        ("UPDATE recent SET entries = ? WHERE height = 3", "UPDATE recent SET entries = ? WHERE height = 3"),
-        ("INSERT INTO entries VALUES (?, x'07')", "DELETE FROM entries WHERE key = ?"),
-    ]:
-        with sqlite3.connect(path) as database:
-            (old,) = database.execute("SELECT entries FROM recent WHERE height = 3").fetchone()
-        values = [encode_entries(other), encode_entries(roster), b"\x81\x41a"] if "UPDATE" in damage else list(other)
-        for value in values:
-            with sqlite3.connect(path) as database:
-                database.execute(damage, (value,))
-            with pytest.raises(Damaged, match=r"the stored state is damaged .*salus chain repair"):
-                Store.open(path, F.genesis).load()
-        with sqlite3.connect(path) as database:
-            database.execute(undo, (old if "UPDATE" in damage else value,))
+
+
+STRANGE = {entry_key(Table.NONCES, bytes(33)): entry_value(7)}  # an entry that no block wrote
+
+
+@pytest.mark.parametrize(
+    ("damage", "value", "says"),
+    [
+        ("UPDATE recent SET entries = ? WHERE height = 3", encode_entries(STRANGE), "the stored state is damaged"),
+        ("UPDATE recent SET entries = ? WHERE height = 1", encode_entries(STRANGE), "the stored state is damaged"),
+        ("UPDATE recent SET entries = ? WHERE height = 3", b"\x81\x41a", "the stored state is damaged"),
+        ("INSERT INTO entries VALUES (?, x'07')", next(iter(STRANGE)), "the stored state is damaged"),
+        ("INSERT INTO recent VALUES (9, ?)", encode_entries({}), r"block 9 is damaged \(it is missing\)"),
+    ],
+)
+def test_damage_of_what_a_block_wrote_is_noticed(tmp_path: Path, damage: str, value: bytes, says: str) -> None:
+    path = filled(tmp_path, 3)
     with sqlite3.connect(path) as database:
-        database.execute("INSERT INTO recent VALUES (9, ?)", (encode_entries(other),))
-    with pytest.raises(Damaged, match=r"block 9 is damaged \(it is missing\)"):
-        Store.open(path, F.genesis)
+        database.execute(damage, (value,))
+    with pytest.raises(Damaged, match=f"{says}.*salus chain repair"):
+        Store.open(path, F.genesis).load()
 
 
 def test_a_gap_in_the_chain_is_noticed(tmp_path: Path) -> None:

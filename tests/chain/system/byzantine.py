@@ -46,7 +46,9 @@ class Liar(process.Node):
         keep = self.blobs.put
         self.blobs.put = lambda data: _forget(data) if "forget" in self.lies else keep(data)  # type: ignore[method-assign]
 
-    def send(self, peer: bytes | None, frame: wire.Frame) -> None:
+    def send(self, peer: bytes | None, frame: wire.Sent) -> None:
+        if isinstance(frame, wire.Recorded):
+            frame = wire.decode_frame(frame.data)
         if isinstance(frame, Message):
             self.old.append(frame)
         said: list[Said] = [(peer, frame)]

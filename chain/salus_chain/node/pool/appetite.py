@@ -1,9 +1,9 @@
-"""How many transactions a proposal holds: as many as the validators execute well within a round.
+"""How many transactions a proposal holds: as many as the validators make final well within a round.
 
 A block that takes longer than a round's timer is lost with its round, and so are all after it while the load lasts.
-So the number is halved when a height needed another round, and within a height with every round; blocks that were full
-and final in round 0 let it grow again, slowly: the next failure costs a round. Every validator sees the same rounds,
-and comes to about the same number.
+So a full block that took most of a round makes the next ones smaller, one that took a small part of it larger, by a
+tenth; a height that needed another round halves them, and within a height every round does. Every validator sees the
+same rounds and about the same times, and comes to about the same number.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Final
 
 from salus_chain.rules.blocks import MAX_BLOCK_TRANSACTIONS
 
-FIRST: Final = 500
-MORE: Final = 25
+FIRST: Final = 400
 LEAST: Final = 125  # fewer save little: a block has its price, too
+SHORT: Final = 0.4  # of a round: a block that is final by then could have been larger
+LONG: Final = 0.65
 
 
 def in_round(most: int, round_: int) -> int:
@@ -22,8 +23,13 @@ def in_round(most: int, round_: int) -> int:
     return max(LEAST, most >> round_)
 
 
-def after(most: int, count: int, round_: int) -> int:
-    """How many the next one may hold, when a block of `count` became final in this round."""
+def after(most: int, count: int, round_: int, share: float) -> int:
+    """How many the next one may hold, when a block of `count` became final in this round.
+
+    `share` is the height's duration by that of round 0.
+    """
     if round_ > 0:
         return max(LEAST, most // 2)
-    return min(MAX_BLOCK_TRANSACTIONS, most + MORE) if count >= most else most
+    if count < most or SHORT <= share <= LONG:
+        return most
+    return max(LEAST, most * 9 // 10) if share > LONG else min(MAX_BLOCK_TRANSACTIONS, most * 11 // 10)

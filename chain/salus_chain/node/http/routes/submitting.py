@@ -53,7 +53,7 @@ async def submit_batch(request: Request, service: Asked) -> Response:
     Each by itself: one that is refused does not spoil the others.
     """
     body, is_json = await request.body(), request.headers.get("content-type", "").startswith(JSON)
-    return view(Batch(service.submit_batch(_hexadecimal(body) if is_json else _canonical(body))))
+    return view(Batch(await service.submit_batch(_hexadecimal(body) if is_json else _canonical(body))))
 
 
 def _canonical(body: bytes) -> tuple[bytes, ...]:
