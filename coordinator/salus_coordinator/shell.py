@@ -14,7 +14,7 @@ from typing import Final
 
 from salus_chain.candidates import Candidate, ModelCandidate
 from salus_chain.client import ChainClient, open_round_tx
-from salus_chain.errors import Rejected, Unreachable
+from salus_chain.errors import Rejected, Unreachable, first_of
 from salus_chain.fixed import Int32s
 from salus_chain.genesis import read_genesis
 from salus_chain.keys import Signer
@@ -89,8 +89,8 @@ def run(path: Path, watch: bool) -> None:
 
     try:
         asyncio.run(main())
-    except* (CampaignError, Rejected, Unreachable) as group:
-        raise _first(group) from None
+    except BaseExceptionGroup as group:
+        raise first_of(group, (CampaignError, Rejected, Unreachable)) from None
 
 
 async def run_campaign(campaign: Campaign, watch: bool) -> None:
@@ -268,10 +268,3 @@ def _known(model: Int32s) -> Callable[[], Awaitable[Int32s]]:
         return model
 
     return first
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from salus_chain.errors import first_of
 from salus_edge.link import Connection, NotConnected, Will
 from salus_edge.proto import console_pb2 as pb
 from salus_hil.console import Console
@@ -61,8 +62,8 @@ class Bridge:
                 carrying = group.create_task(self._act(), name=f"bridge {self._console.url}")
                 await self._watch(begun)
                 carrying.cancel()
-        except* (PortError, Silent, CommandFailed) as group_error:
-            raise group_error.exceptions[0] from None
+        except BaseExceptionGroup as group_error:
+            raise first_of(group_error, (PortError, Silent, CommandFailed)) from None
         finally:
             unlisten()
             while not self._frames.empty():

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from salus_chain.errors import first_of
 from salus_chain.proto.release_pb2 import Manifest, SignedManifest
 from salus_coordinator import shell
 from salus_coordinator.config import Arm, CoordinatorConfig, RoundPlan
@@ -130,7 +131,7 @@ async def test_too_many_expired_rounds_end_the_campaign(package: Package, tmp_pa
     chain = MemoryChain(answers=lambda task, number: False)
     with pytest.raises(ExceptionGroup) as caught:
         await shell.run_campaign(campaign(chain, package, tmp_path), watch=False)
-    error = shell._first(caught.value)
+    error = first_of(caught.value)
     assert isinstance(error, CampaignError)
     assert error.code == "round_expired"
     assert chain.state.tasks["small"].round == 2

@@ -27,7 +27,7 @@ def run(
 
     import structlog
 
-    from salus_chain.errors import ChainError
+    from salus_chain.errors import ChainError, first_of
     from salus_chain.node.process import run_validator
 
     structlog.configure(
@@ -36,11 +36,8 @@ def run(
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(run_validator(config, passphrase_file))
-    except* ChainError as errors:
-        first: BaseException = errors
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        raise first from None
+    except BaseExceptionGroup as group:
+        raise first_of(group, ChainError) from None
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

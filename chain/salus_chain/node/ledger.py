@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final, TypeAlias
 
 import structlog
@@ -17,26 +16,20 @@ import structlog
 from salus_chain.consensus import core
 from salus_chain.consensus.core import SERVED_BLOCKS, step
 from salus_chain.consensus.messages import Council, Decided, Message
-from salus_chain.errors import ChainError, DecodeError, Rejected, Stopped
+from salus_chain.errors import ChainError, Rejected, Stopped
 from salus_chain.keys import Signer, verify
 from salus_chain.node.accusations import Accusations
-from salus_chain.node.foresight import Foresight
-from salus_chain.node.gossip import Gossip, Later, Send, frames, never
+from salus_chain.node.gossip import Later, Send, never
+from salus_chain.node.intake import Intake
 from salus_chain.node.network import wire
-from salus_chain.node.pool import appetite
-from salus_chain.node.pool.mempool import Mempool
-from salus_chain.node.pool.waiting import Lane, lane_of
 from salus_chain.node.storage.store import Store
 from salus_chain.node.storage.votes import Slot, VoteLog
 from salus_chain.rules.apply import MAX_CLOCK_AHEAD_MS, apply_block, build_block, is_due
 from salus_chain.rules.blocks import VOTE_DOMAIN, Block, BlockDigest
 from salus_chain.rules.state import State
-from salus_chain.rules.transactions import Transaction, TxId, read_transaction
+from salus_chain.rules.transactions import TxId, read_transaction
 
-EARLY_TRANSACTIONS: Final = 256
-GOSSIP_TRANSACTIONS: Final = 256  # sent again on a tick
 SERVED_BYTES: Final = 4 << 20
-ENOUGH_BLOCKS: Final = 2  # wait here: more would be judged anew after each block, and go into none of this node's
 OWN_VOTES: Final = 8  # remembered as signed here
 BUILDING_MS: Final = 200  # that a proposer may take at a busy height's start
 
@@ -54,8 +47,8 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a peer said it stands, and when, in Unix milliseconds."""
+class Position:
+    """Where a peer said it is, and when, in Unix milliseconds."""
 
     height: int
     round: int
@@ -83,28 +76,25 @@ class Ledger:
         self.identity = identity
         self.store = store
         self.state = store.load()
-        self.mempool = Mempool.on(self.state, now_ms())
         self.listeners: list[Callable[[State], None]] = []
-        self.standings: dict[bytes, Standing] = {}  # by peer
+        self.positions: dict[bytes, Position] = {}  # by peer
         self.started_ms = now_ms()  # when the height that is being decided began here
         self.round_changes = 0
         self.accusations = Accusations()
         self._votes = votes
         self._send = send
         self._set_timer = set_timer
-        self._gossip = Gossip(send, later, lambda tx_id: TxId(tx_id) in self.mempool, self._moves)
-        self._foresight = Foresight(later)
+        self._intake = Intake(self.state, store, send, later, now_ms, self._moves)
+        self.mempool = self._intake.mempool
         self._ticked_height = self.state.height
-        self._most = appetite.FIRST  # transactions in a proposal
         self._now_ms = now_ms
         self._events: deque[core.Event] = deque()
         self._outbox: list[tuple[bytes | None, wire.Sent]] = []
         self._running = False
         self._stopped: Stopped | Diverged | None = None
         self._executed: dict[BlockDigest, State] = {}  # of blocks at the next height
-        self._early: deque[bytes] = deque(maxlen=EARLY_TRANSACTIONS)  # may be valid after the next block
-        chain_id = self.state.genesis.chain_id
         self._own: deque[tuple[bytes, bytes]] = deque(maxlen=OWN_VOTES)  # signature, and what it covers
+        chain_id = self.state.genesis.chain_id
         council = Council.of(chain_id, self.state.validators, self._verify)
         next_one = Council.of(chain_id, self.state.next_validators, self._verify)
         self._consensus = core.State(identity.signer.public_key, council, next_one, self.state.height + 1, timing)
@@ -141,65 +131,23 @@ class Ledger:
 
     def submit_batch(self, batch: Sequence[bytes]) -> list[TxId | Rejected]:
         """Take each by itself: its id, or why it is refused. The next block is made when all are in."""
-        results: list[TxId | Rejected] = []
-        fresh: dict[bytes, bytes] = {}
-        for data in batch:
-            try:
-                tx = read_transaction(data)
-                if tx.id not in self.mempool and not self._is_final(tx):
-                    self.mempool.add(tx, self._now_ms())
-                    fresh[tx.id] = data
-                results.append(tx.id)
-            except DecodeError as error:
-                results.append(Rejected("malformed", str(error)))
-            except Rejected as reason:
-                results.append(reason)
-        self._gossip.add(fresh, self._consensus.other_proposer)
+        results = self._intake.take_batch(batch, self._consensus.other_proposer)
         self.work_if_due()
         return results
 
-    def _is_final(self, tx: Transaction) -> bool:
-        """Whether it is in a block; one whose sender's nonce is not used up yet cannot be."""
-        open_ = tx.sender and tx.nonce >= self.state.nonces.get(tx.sender, 0)
-        return not open_ and self.store.height_of(tx.id) is not None
-
     def gossiped(self, transactions: Iterable[bytes]) -> None:
-        """Take transactions from a peer; what does not fit yet is tried once more after the next block.
-
-        While another's proposal is on its way they are not judged: it may hold them, or a later one. Nor are they when
-        enough for two blocks waits here, unless they are urgent: who handed them on has its turn, too.
-        """
-        if self._consensus.other_proposer is not None and self._moves():
-            self._foresight.add(transactions)
-            return
-        for data in transactions:
-            self._hear(data)
+        """Take transactions from a peer."""
+        self._intake.hear(transactions, self._consensus.other_proposer)
         self.work_if_due()
-
-    def _hear(self, data: bytes) -> None:
-        try:
-            tx = read_transaction(data)
-        except DecodeError as error:
-            log.debug("malformed transaction from a peer", reason=str(error))
-            return
-        if len(self.mempool) >= ENOUGH_BLOCKS * self._most and lane_of(tx.kind) is Lane.COMMON:
-            self._foresight.add((data,))
-            return
-        try:
-            self.mempool.add(tx, self._now_ms(), metered=False)
-        except Rejected:
-            self._early.append(data)
 
     def stands(self, peer: bytes, height: int, round_: int) -> None:
         """Note where a peer says that it is."""
-        self.standings[peer] = Standing(height, round_, self._now_ms())
+        self.positions[peer] = Position(height, round_, self._now_ms())
 
     def tick(self) -> None:
         """Twice a second: send again what may have been lost, where nothing moves, and look at the clock."""
         if self.state.height == self._ticked_height:
-            again = (tx.data for tx in islice(self.mempool.waiting.values(), GOSSIP_TRANSACTIONS))
-            for frame in frames(again):
-                self._send(None, frame)
+            self._intake.send_again()
         self._ticked_height = self.state.height
         self.handle(core.Tick())
         self.work_if_due()
@@ -209,20 +157,9 @@ class Ledger:
         if self._running or self._consensus.round > 0:
             return
         for evidence in self.accusations.due(self.state):
-            self._hand_in(evidence)
+            self._intake.hand_in(evidence)
         if self.mempool.waiting or is_due(self.state, self._now_ms()):
             self.handle(core.Work())
-
-    def _hand_in(self, data: bytes) -> None:
-        tx = read_transaction(data)
-        if tx.id in self.mempool:
-            return
-        try:
-            self.mempool.add(tx, self._now_ms())
-        except Rejected as error:  # such as another change of seats that takes effect first
-            log.debug("evidence waits", code=error.code)
-        else:
-            self._send(None, wire.Txs((data,)))
 
     def handle(self, event: core.Event) -> None:
         """Run an event and all that follows from it. What stopped the node once is raised again ever after."""
@@ -247,7 +184,7 @@ class Ledger:
         finally:
             self._running = False
         if self.state.height != height:
-            self._gossip.turn(self._consensus.other_proposer)
+            self._intake.turn(self._consensus.other_proposer)
             for listener in self.listeners:
                 listener(self.state)
             self.work_if_due()
@@ -291,8 +228,7 @@ class Ledger:
     def _build(self, round_: int) -> None:
         """A block of what waits; in round 0 none when there is nothing to do."""
         now_ms = self._now_ms()
-        most = appetite.in_round(self._most, round_)
-        block, after = build_block(self.state, self.mempool.next_block(most), now_ms)
+        block, after = build_block(self.state, self._intake.next_block(round_), now_ms)
         if round_ == 0 and not block.transactions and not is_due(self.state, block.header.time_ms):
             self.mempool.rebase(self.state, now_ms)
             return
@@ -373,22 +309,11 @@ class Ledger:
         self._votes.sync()  # first: a certificate may hold this node's own COMMIT
         if any(seal.seat == self.seat for seal in decided.certificate.seals):
             self._votes.require(block.header.height, decided.certificate.round)
-        share = (self._now_ms() - self.started_ms) / self._consensus.timing.first_ms
-        self._most = appetite.after(self._most, len(block.transactions), decided.certificate.round, share)
         self.store.append(block, decided.certificate, before, after)
+        round_, share = decided.certificate.round, (self._now_ms() - self.started_ms) / self._consensus.timing.first_ms
         self.state, self.started_ms = after, self._now_ms()
         self._executed.clear()
         final = [read_transaction(data).id for data in block.transactions]
-        self.mempool.rebase(after, self._now_ms(), final)
-        early, self._early = self._early, deque(maxlen=EARLY_TRANSACTIONS)
-        for data in early:
-            self._try_again(data)
+        self._intake.became_final(after, final, round_, share)
         self._events.append(core.Started(after.height + 1, after.validators, after.next_validators))
-        round_, digest = decided.certificate.round, block.digest.hex()[:16]
-        log.info("block", height=after.height, round=round_, transactions=len(final), digest=digest)
-
-    def _try_again(self, data: bytes) -> None:
-        try:
-            self.mempool.add(read_transaction(data), self._now_ms(), metered=False)
-        except Rejected as error:
-            log.debug("transaction refused", code=error.code)
+        log.info("block", height=after.height, round=round_, transactions=len(final), digest=block.digest.hex()[:16])

@@ -99,7 +99,7 @@ MUTANTS: Final = (
     Mutant("COMMITs counted across rounds", CORE, "if vote.type is type_ and vote.round == round_ and", _ACROSS),
     Mutant("DECIDED by fewer than a quorum", MESSAGES, "len(seats) != council.quorum", "not seats"),
     Mutant("block decided before its quorum", CORE, "not _has_quorum(state, Type.C", "not _alike(state, Type.C"),
-    Mutant("COMMIT before a quorum of PREPAREs", CORE, "and _has_quorum(state,", "and _alike(state,"),
+    Mutant("COMMIT before a quorum of PREPAREs", CORE, "asked and _has_quorum(", "asked and _alike("),
     Mutant("PREPARE before the block is executed", CORE, "and state.checked == proposal.digest:", "and True:"),
     Mutant("transactions not those of the header", MESSAGES, "return decided.block.whole and", "return"),
     Mutant("equivocation not reported", CORE, "return None, (Accuse(", "return None, NOTHING and (Accuse("),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from salus_chain.errors import first_of
 from salus_coordinator.data import DataSet
 from salus_coordinator.data import load as load_data
 from salus_hil.replay.wearable import ReplayedWearable
 from salus_hil.virtual.config import Wearable, read_wearable
-from salus_hil.virtual.run import first_of, log_to_stderr
+from salus_hil.virtual.run import log_to_stderr
 
 
 def replay(paths: list[Path], program: Path) -> None:
@@ -18,9 +19,7 @@ def replay(paths: list[Path], program: Path) -> None:
     configs = [read_wearable(path) for path in paths]
     try:
         asyncio.run(replay_all(configs, program))
-    except* asyncio.CancelledError:
-        raise
-    except* Exception as group:
+    except BaseExceptionGroup as group:
         raise first_of(group) from None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from salus_chain.errors import first_of
 from salus_coordinator.data import DataSet
 from salus_coordinator.data import load as load_data
 from salus_hil.virtual.config import Wearable, read_wearable
@@ -22,9 +23,7 @@ def simulate(paths: list[Path]) -> None:
     configs = [read_wearable(path) for path in paths]
     try:
         asyncio.run(run_all(configs, load_tflm))
-    except* asyncio.CancelledError:
-        raise
-    except* Exception as group:
+    except BaseExceptionGroup as group:
         raise first_of(group) from None
 
 
@@ -39,14 +38,6 @@ async def run_all(configs: list[Wearable], load: Load) -> None:
     async with asyncio.TaskGroup() as group:
         for config, wearable in zip(configs, wearables, strict=True):
             group.create_task(wearable.run(), name=config.file.device)
-
-
-def first_of(group: BaseExceptionGroup[Exception]) -> BaseException:
-    """The first error inside."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def log_to_stderr() -> None:

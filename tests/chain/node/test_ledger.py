@@ -173,7 +173,7 @@ def test_a_nodes_own_votes_are_not_verified_again(tmp_path: Path, monkeypatch: p
 def test_who_has_enough_for_two_blocks_takes_only_what_is_urgent_from_peers(tmp_path: Path) -> None:
     world = World(tmp_path)
     ledger, f = world.ledgers[1], world.f
-    ledger._most = 2
+    ledger._intake.most = 2
     signed = [
         sign_transaction(f.genesis.chain_id, f.validators[0], nonce, Consent(bytes([nonce]) * 32, bytes(32)))
         for nonce in range(5)

@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import httpx
 import pytest
 
-from salus_chain.errors import DecodeError, Rejected
+from salus_chain.errors import Damaged, DecodeError, Rejected
 from salus_chain.node.http.clients import Service
 from salus_chain.node.http.refusals import LATER
 from salus_chain.node.http.rpc import create_app
@@ -77,6 +77,7 @@ async def test_a_refusal_names_the_parameter() -> None:
         (Rejected("wrong_nonce", "because it is so"), (409, "wrong_nonce")),
         (DecodeError("not canonical"), (409, "malformed")),
         (TimeoutError(), (503, "timeout")),
+        (Damaged("chain.sqlite: block 7 is damaged"), (503, "damaged")),
         (RuntimeError("a secret of ours"), (500, "internal")),
     ],
 )

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -19,6 +20,7 @@ from salus_chain.genesis import Policy
 from salus_chain.inspection import BlockList, BlockView, ConsentView
 from salus_chain.keys import PemSigner
 from salus_chain.node.http import service as module
+from salus_chain.node.http.service import NodeService
 from salus_chain.node.process import load_node
 from salus_chain.rules.blocks import Block
 from salus_chain.rules.transactions import Body, Consent, Enrol, Withdraw, sign_transaction
@@ -160,3 +162,11 @@ def test_without_tls_it_listens_on_this_machine_alone(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("https://127.0.0.1", "http://10.0.0.1"))
     with pytest.raises(ConfigError, match="https://"):
         load_node(founded.validators[0])
+
+
+def test_bytes_that_were_erased_as_agreed_are_not_missing() -> None:
+    node = Mock()
+    node.blobs.has = lambda digest: digest == b"here"
+    node.store.erased_ms = lambda digest: 1 if digest == b"erased" else None
+    service = NodeService(node)
+    assert [service._is_missing(digest) for digest in (b"here", b"erased", b"lost")] == [False, False, True]

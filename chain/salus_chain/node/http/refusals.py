@@ -11,12 +11,12 @@ from fastapi import HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as RoutingError
 
-from salus_chain.errors import DecodeError, Rejected
+from salus_chain.errors import DecodeError, Rejected, Stopped
 from salus_chain.node.http.media import JSON
 from salus_chain.views import Refusal, to_json
 
 LATER: Final = frozenset({"too_fast", "too_many_waiting", "mempool_full"})  # not wrong, only not now
-HANDLED: Final = (Rejected, DecodeError, RequestValidationError, RoutingError, TimeoutError)
+HANDLED: Final = (Rejected, DecodeError, RequestValidationError, RoutingError, TimeoutError, Stopped)
 FRAMES: Final = 6  # that the log shows of an error; the outer ones are FastAPI's
 
 log = structlog.get_logger()
@@ -63,6 +63,11 @@ def _problem(error: Exception, path: str) -> Problem:
             return Problem(405, "wrong_method", f"{path} does not take this method; see /openapi.json")
         case TimeoutError():
             return Problem(503, "timeout", "the answer took too long; try again, or ask another validator")
+        case Stopped():
+            log.error("request failed", path=path, reason=str(error))
+            return Problem(
+                503, "damaged", "its disk fails or is damaged; ask another validator, and tell this one's hospital"
+            )
     log_failure(error, path)
     return Problem(500, "internal", "an error of this validator, which its log tells of")
 

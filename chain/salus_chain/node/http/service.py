@@ -116,7 +116,7 @@ class NodeService:
         names = (each.name, each.public_key, each.url)
         if each.public_key == ledger.identity.signer.public_key:
             return SeatView(*names, ledger.state.height, ledger.round, now_ms, there=True)
-        heard = ledger.standings.get(each.public_key)
+        heard = ledger.positions.get(each.public_key)
         if heard is None:
             return SeatView(*names, 0, 0, 0, there=False)
         there = now_ms - heard.heard_ms <= SILENT_MS
@@ -187,7 +187,11 @@ class NodeService:
 
     def round(self, task: str, number: int) -> RoundView | None:
         known = self._node.store.round(task, number)
-        return None if known is None else round_view(known, self._node.blobs.has)
+        return None if known is None else round_view(known, self._is_missing)
+
+    def _is_missing(self, digest: bytes) -> bool:
+        """Whether an update's bytes should be here and are not: erased ones should not."""
+        return not self._node.blobs.has(digest) and self._node.store.erased_ms(digest) is None
 
     def rounds(self, task: str, limit: int) -> RoundList | None:
         known = self._state.tasks.get(task)

@@ -46,8 +46,8 @@ def _release_view(release: Release) -> ReleaseView | None:
     return ReleaseView(release.version, release.blob_digest, release.model_sha256, release.settled_model_digest)
 
 
-def round_view(each: Round, has: Callable[[bytes], bool]) -> RoundView:
-    """`has` says whether the bytes of a digest are stored here."""
+def round_view(each: Round, is_missing: Callable[[bytes], bool]) -> RoundView:
+    """`is_missing` says whether the bytes of a digest should be stored here and are not."""
     return RoundView(
         each.open.task,
         each.open.round,
@@ -63,7 +63,7 @@ def round_view(each: Round, has: Callable[[bytes], bool]) -> RoundView:
         each.aggregate_digest or None,
         {commit.gateway: commit.digest for commit in each.commits},
         {commit.gateway: commit.weight for commit in each.commits},
-        tuple(commit.digest for commit in each.commits if not has(commit.digest)),
+        tuple(commit.digest for commit in each.commits if is_missing(commit.digest)),
         each.reason,
     )
 
