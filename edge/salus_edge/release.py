@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from salus_chain.proto import release_pb2
 from salus_edge.errors import Refused
 from salus_edge.frontend.pipeline import FrontEnd, manifest_frontend
-from salus_edge.signed import MAX_GOLDENS, MAX_MODEL_BYTES, RunGolden, read_signed, sign_manifest, usable_quantisation
+from salus_edge.signed import (
+    MAX_GOLDENS,
+    RunGolden,
+    check_arena,
+    check_bytes,
+    check_place,
+    read_signed,
+    sign_manifest,
+    usable_quantisation,
+)
 from salus_edge.task import Task
 
 __all__ = ["check_offer", "golden_inputs", "read_signed", "sign_manifest", "verify_release"]
@@ -35,15 +44,9 @@ def check_offer(
     if manifest.task != task.name:
         raise Refused("wrong_task", f"a release for task {manifest.task!r}; this wearable runs {task.name!r}")
     _check_fit(manifest, task)
-    if manifest.chain_id != chain_id:
-        raise Refused("wrong_chain", "a release of another federation: its chain id differs")
-    if manifest.version <= newer_than:
-        raise Refused("older_version", f"version {manifest.version} is not above {newer_than}; only upward")
-    if not 0 < manifest.size_bytes <= MAX_MODEL_BYTES:
-        raise Refused("wrong_size", f"{manifest.size_bytes} bytes; a slot takes 1 to {MAX_MODEL_BYTES}")
+    check_place(manifest, chain_id=chain_id, newer_than=newer_than)
     _check_frontend(manifest, task)
-    if manifest.arena_bytes > arena_limit:
-        raise Refused("arena_too_large", f"an arena of {manifest.arena_bytes} bytes; {arena_limit} are there")
+    check_arena(manifest, arena_limit)
     return manifest
 
 
@@ -70,10 +73,7 @@ def verify_release(
         chain_id=chain_id,
         arena_limit=arena_limit,
     )
-    if len(model) != manifest.size_bytes:
-        raise Refused("wrong_size", f"{len(model)} bytes where the manifest says {manifest.size_bytes}")
-    if sha256(model).digest() != manifest.sha256:
-        raise Refused("wrong_hash", "the model is not the one that the manifest names")
+    check_bytes(manifest, model)
     _run_goldens(manifest, model, run_golden, arena_limit)
     return manifest
 

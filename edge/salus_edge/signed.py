@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Final
 
 import numpy as np
@@ -37,6 +38,30 @@ def read_signed(signed: bytes, release_public_key: bytes) -> release_pb2.Manifes
         return release_pb2.Manifest.FromString(message.manifest)
     except DecodeError as error:
         raise Refused("malformed", f"not a signed manifest: {error}") from None
+
+
+def check_place(manifest: release_pb2.Manifest, *, chain_id: bytes, newer_than: int) -> None:
+    """Raises Refused: `wrong_chain`, `older_version`, `wrong_size`."""
+    if manifest.chain_id != chain_id:
+        raise Refused("wrong_chain", "a release of another federation: its chain id differs")
+    if manifest.version <= newer_than:
+        raise Refused("older_version", f"version {manifest.version} is not above {newer_than}; only upward")
+    if not 0 < manifest.size_bytes <= MAX_MODEL_BYTES:
+        raise Refused("wrong_size", f"{manifest.size_bytes} bytes; a slot takes 1 to {MAX_MODEL_BYTES}")
+
+
+def check_arena(manifest: release_pb2.Manifest, limit: int) -> None:
+    """Raises Refused `arena_too_large`."""
+    if manifest.arena_bytes > limit:
+        raise Refused("arena_too_large", f"an arena of {manifest.arena_bytes} bytes; {limit} are there")
+
+
+def check_bytes(manifest: release_pb2.Manifest, model: bytes) -> None:
+    """Raises Refused: `wrong_size`, `wrong_hash`."""
+    if len(model) != manifest.size_bytes:
+        raise Refused("wrong_size", f"{len(model)} bytes where the manifest says {manifest.size_bytes}")
+    if sha256(model).digest() != manifest.sha256:
+        raise Refused("wrong_hash", "the model is not the one that the manifest names")
 
 
 def usable_quantisation(quantisation: release_pb2.Quantisation) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Final
 
 import numpy as np
@@ -10,7 +9,15 @@ import numpy as np
 from salus_chain.proto.release_pb2 import Decision, Golden, Manifest, Quantisation
 from salus_edge.errors import Refused
 from salus_edge.personal_release.template import check_template
-from salus_edge.signed import MAX_GOLDENS, MAX_MODEL_BYTES, RunGolden, read_signed, usable_quantisation
+from salus_edge.signed import (
+    MAX_GOLDENS,
+    RunGolden,
+    check_arena,
+    check_bytes,
+    check_place,
+    read_signed,
+    usable_quantisation,
+)
 
 MAX_CLASSES: Final = 16
 MAX_CONFIRM: Final = 32
@@ -31,19 +38,13 @@ def check_personal(
     theirs, mine = manifest.input, base.output
     if (theirs.scale, theirs.zero_point, np.prod(theirs.shape)) != (mine.scale, mine.zero_point, np.prod(mine.shape)):
         raise Refused("malformed", "the personal model's input is not the base's feature")
-    if manifest.chain_id != chain_id:
-        raise Refused("wrong_chain", "a personal model of another federation: its chain id differs")
-    if manifest.version <= newer_than:
-        raise Refused("older_version", f"version {manifest.version} is not above {newer_than}; only upward")
-    if not 0 < manifest.size_bytes <= MAX_MODEL_BYTES:
-        raise Refused("wrong_size", f"{manifest.size_bytes} bytes; a slot takes 1 to {MAX_MODEL_BYTES}")
+    check_place(manifest, chain_id=chain_id, newer_than=newer_than)
     if manifest.parent_sha256 != base.sha256:
         raise Refused("other_base", "a personal model for another base than the active one")
     template = base.personal_template
     if not template.sha256 or template.size_bytes != manifest.size_bytes:
         raise Refused("other_template", "the active base allows no personal model of this size")
-    if manifest.arena_bytes > arena_limit:
-        raise Refused("arena_too_large", f"an arena of {manifest.arena_bytes} bytes; {arena_limit} are there")
+    check_arena(manifest, arena_limit)
     return manifest
 
 
@@ -70,10 +71,7 @@ def verify_personal(
         chain_id=chain_id,
         arena_limit=arena_limit,
     )
-    if len(model) != manifest.size_bytes:
-        raise Refused("wrong_size", f"{len(model)} bytes where the manifest says {manifest.size_bytes}")
-    if sha256(model).digest() != manifest.sha256:
-        raise Refused("wrong_hash", "the model is not the one that the manifest names")
+    check_bytes(manifest, model)
     check_template(base.personal_template, model)
     inputs = np.frombuffer(b"".join(manifest.golden_inputs), np.int8).reshape(len(manifest.golden_inputs), -1)
     outputs = run_golden(model, inputs, arena_limit)

@@ -2,7 +2,7 @@
 
 #include <cassert>
 
-#include "console/crc32.h"
+#include "base/crc32.h"
 
 namespace salus::console {
 

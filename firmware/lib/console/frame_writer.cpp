@@ -1,6 +1,6 @@
 #include "console/frame_writer.h"
 
-#include "console/crc32.h"
+#include "base/crc32.h"
 
 namespace salus::console {
 namespace {

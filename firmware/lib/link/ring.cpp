@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/crc32.h"
+
 namespace salus {
 namespace {
 
@@ -75,7 +77,7 @@ LinkStatus Ring::read(const RingPacket& packet, MutableBytes out) {
   if (read_record(at, record) != Found::kYes || record.header.size != packet.size) return LinkStatus::kGone;
   bool whole = false;
   if (!copy_payload(packet.at, payload, whole)) return LinkStatus::kFlashFailed;
-  if (whole && ring::crc32(0, payload) == record.header.payload_crc) return LinkStatus::kOk;
+  if (whole && crc32(0, payload) == record.header.payload_crc) return LinkStatus::kOk;
   (void)lose(packet.at);
   return LinkStatus::kGone;
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/crc32.h"
 #include "link/ring.h"
 
 namespace salus {
@@ -99,7 +100,7 @@ bool Ring::write_record(Kind kind, const Sealed& sealed) {
   if (sector_bytes_ - head_ < kRecordHeaderBytes && !enter_next_sector(0)) return false;
   std::uint8_t bytes[ring::kRecordFieldBytes];
   const auto size = static_cast<std::uint32_t>(sealed.payload.size());
-  ring::encode({kind, size, sealed.boot, sealed.sequence, ring::crc32(0, sealed.payload)}, bytes);
+  ring::encode({kind, size, sealed.boot, sealed.sequence, crc32(0, sealed.payload)}, bytes);
   const RingPosition at{newest_generation_, head_};
   if (!partition_->program(address(at), Bytes(bytes))) return false;
   head_ += static_cast<std::uint32_t>(kRecordHeaderBytes);

@@ -1,5 +1,6 @@
 #include "link/ring_record.h"
 
+#include "base/crc32.h"
 #include "link/big_endian.h"
 
 namespace salus::ring {
@@ -52,19 +53,6 @@ bool decode(const std::uint8_t* from, RecordHeader& header) {
   header.sequence = get_big_endian<std::uint64_t>(from + 12);
   header.payload_crc = get_big_endian<std::uint32_t>(from + 20);
   return true;
-}
-
-std::uint32_t crc32(std::uint32_t crc, Bytes data) {
-  // A table of 16 entries: 64 bytes of flash, and half a byte at a time.
-  static constexpr std::uint32_t kTable[16] = {0x00000000, 0x1DB71064, 0x3B6E20C8, 0x26D930AC, 0x76DC4190, 0x6B6B51F4,
-                                               0x4DB26158, 0x5005713C, 0xEDB88320, 0xF00F9344, 0xD6D6A3E8, 0xCB61B38C,
-                                               0x9B64C2B0, 0x86D3D2D4, 0xA00AE278, 0xBDBDF21C};
-  crc = ~crc;
-  for (const std::uint8_t byte : data) {
-    crc = kTable[(crc ^ byte) & 0x0FU] ^ (crc >> 4);
-    crc = kTable[(crc ^ (byte >> 4)) & 0x0FU] ^ (crc >> 4);
-  }
-  return ~crc;
 }
 
 }  // namespace salus::ring

@@ -44,7 +44,4 @@ void encode(const RecordHeader& header, std::uint8_t (&to)[kRecordFieldBytes]);
 [[nodiscard]] bool decode(const std::uint8_t* from, SectorHeader& header);
 [[nodiscard]] bool decode(const std::uint8_t* from, RecordHeader& header);
 
-// CRC-32 as in IEEE 802.3; `crc` is that of the bytes before, 0 at first.
-[[nodiscard]] std::uint32_t crc32(std::uint32_t crc, Bytes data);
-
 }  // namespace salus::ring

@@ -3,7 +3,6 @@
 
 #include <random>
 
-#include "console/crc32.h"
 #include "console/frame_reader.h"
 #include "console/frame_writer.h"
 #include "host.h"
@@ -47,12 +46,6 @@ std::vector<Octets> payloads() {
     all.push_back(counting);
   }
   return all;
-}
-
-TEST(Crc32, IsTheStandardsCheckValue) {
-  const Octets check = octets("123456789");
-  EXPECT_EQ(crc32(0, Bytes(check.data(), check.size())), 0xCBF43926U);
-  EXPECT_EQ(crc32(crc32(0, Bytes(check.data(), 4)), Bytes(check.data() + 4, 5)), 0xCBF43926U);
 }
 
 TEST(FrameWriter, WritesWhatAPlainEncoderWrites) {
