@@ -24,14 +24,12 @@ def main() -> None:
     options.state.mkdir(parents=True, exist_ok=True)
     link = options.serial or options.state / "serial"
     link.unlink(missing_ok=True)
-    again = asyncio.run(_run(options.state, link, load_task(options.task), options.bridged))
+    asyncio.run(_run(options.state, link, load_task(options.task), options.bridged))
     link.unlink(missing_ok=True)
-    if again:
-        os.execv(sys.executable, [sys.executable, "-m", "salus_hil.fake", *sys.argv[1:]])  # noqa: S606  ourselves
 
 
-async def _run(state: Path, link: Path, task: Task, bridged: bool) -> bool:
-    """Whether a reset was asked for; False at SIGTERM."""
+async def _run(state: Path, link: Path, task: Task, bridged: bool) -> None:
+    """Until SIGTERM. A reset is as abrupt as a board's: no connection is closed, and no task is waited for."""
     wearable, ending = FakeWearable(state, link, task, bridged), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
     ends = [asyncio.create_task(event.wait()) for event in (wearable.restarting, ending)]
@@ -39,7 +37,9 @@ async def _run(state: Path, link: Path, task: Task, bridged: bool) -> bool:
     for each in ends:
         each.cancel()
     await wearable.drain()
-    return wearable.restarting.is_set() and not ending.is_set()
+    if wearable.restarting.is_set() and not ending.is_set():
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, "-m", "salus_hil.fake", *sys.argv[1:]])  # noqa: S606  ourselves
 
 
 if __name__ == "__main__":
