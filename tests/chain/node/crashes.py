@@ -71,7 +71,7 @@ ROWS: Final = chain()
 
 def work(folder: Path, blocks: int, tell: Tell) -> None:
     """Found, vote, make blocks final, take updates, stop and start again, with every size so small that all happens."""
-    votes.COMPACT_BYTES, database.CHECKPOINT_PAGES = 400, 6  # type: ignore[misc]
+    votes.COMPACT_BYTES, database.CHECKPOINT_PAGES, store.MERGED_ROWS = 400, 6, 7  # type: ignore[misc, attr-defined]
     prepare_folder(folder, F.genesis)
     tell("founded", True)
     half = blocks // 2
@@ -272,6 +272,8 @@ def _wrong_blocks(held: store.Store, said: Said) -> str:
         stored = held.block(height)
         if stored is None or stored[0].digest != digest:
             return f"block {height} is another"
+        if [held.height_of(sha256(tx).digest()) for tx in stored[0].transactions] != [height]:
+            return f"the transaction of block {height} is not found"
     if state != (ROWS[state.height - 1][3] if state.height else genesis_state(F.genesis)):
         return f"the state at height {state.height} is another"
     if state.height < BLOCKS:
