@@ -23,6 +23,9 @@ from salus_chain.rules.transactions import Transaction, TxId, read_transaction
 EARLY_TRANSACTIONS: Final = 256
 GOSSIP_TRANSACTIONS: Final = 256  # sent again on a tick
 ENOUGH_BLOCKS: Final = 2  # wait here: more would be judged anew after each block, and go into none of this node's
+SPARE: Final = (
+    64  # of peers' that are taken at each height all the same: an observer's clients have no turn of their own
+)
 
 log = structlog.get_logger()
 
@@ -47,6 +50,7 @@ class Intake:
         self._moves = moves
         self._gossip = Gossip(send, later, lambda tx_id: TxId(tx_id) in self.mempool, moves)
         self._foresight = Foresight(later)
+        self._spare = SPARE
         self._early: deque[bytes] = deque(maxlen=EARLY_TRANSACTIONS)  # may be valid after the next block
 
     def take_batch(self, batch: Sequence[bytes], proposer: bytes | None) -> list[TxId | Rejected]:
@@ -76,7 +80,7 @@ class Intake:
         """Take a peer's; what does not fit yet is tried once more after the next block.
 
         While another's proposal is on its way they are not judged: it may hold them, or a later one. Nor are they when
-        enough for two blocks waits here, unless they are urgent: who handed them on has its turn, too.
+        enough for two blocks waits here, but for a few and the urgent: who handed them on has its turn, too.
         """
         if proposer is not None and self._moves():
             self._foresight.add(transactions)
@@ -91,8 +95,10 @@ class Intake:
             log.debug("malformed transaction from a peer", reason=str(error))
             return
         if len(self.mempool) >= ENOUGH_BLOCKS * self.most and lane_of(tx.kind) is Lane.COMMON:
-            self._foresight.add((data,))
-            return
+            if not self._spare:
+                self._foresight.add((data,))
+                return
+            self._spare -= 1
         try:
             self.mempool.add(tx, self._now_ms(), metered=False)
         except Rejected:
@@ -132,4 +138,5 @@ class Intake:
 
     def turn(self, proposer: bytes | None) -> None:
         """A new height: its proposer hears of what waits here."""
+        self._spare = SPARE
         self._gossip.turn(proposer)

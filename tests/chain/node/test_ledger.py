@@ -170,21 +170,24 @@ def test_a_nodes_own_votes_are_not_verified_again(tmp_path: Path, monkeypatch: p
     assert not world.ledgers[0]._verify(world.f.genesis.keys[0], bytes(64), VOTE_DOMAIN, covered) and len(asked) == 1
 
 
-def test_who_has_enough_for_two_blocks_takes_only_what_is_urgent_from_peers(tmp_path: Path) -> None:
+def test_who_has_enough_for_two_blocks_takes_only_a_few_and_the_urgent_from_peers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("salus_chain.node.intake.SPARE", 1)
     world = World(tmp_path)
     ledger, f = world.ledgers[1], world.f
     ledger._intake.most = 2
     signed = [
         sign_transaction(f.genesis.chain_id, f.validators[0], nonce, Consent(bytes([nonce]) * 32, bytes(32)))
-        for nonce in range(5)
+        for nonce in range(6)
     ]
-    withdrawal = sign_transaction(f.genesis.chain_id, f.validators[0], 4, Withdraw(bytes(32)))
+    withdrawal = sign_transaction(f.genesis.chain_id, f.validators[0], 5, Withdraw(bytes(32)))
     ledger.gossiped(signed[:4])
     assert len(ledger.mempool) == 4
     ledger.gossiped(signed[4:])
-    assert len(ledger.mempool) == 4
-    ledger.gossiped((withdrawal,))
     assert len(ledger.mempool) == 5
+    ledger.gossiped((withdrawal,))
+    assert len(ledger.mempool) == 6
 
 
 def test_a_due_close_makes_a_block_without_transactions(tmp_path: Path) -> None:
