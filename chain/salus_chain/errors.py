@@ -63,12 +63,14 @@ class Unreachable(ChainError):
     """No validator answered within the time allowed."""
 
 
-def first_of(group: BaseException, kinds: type[Exception] | tuple[type[Exception], ...] = Exception) -> BaseException:
+def first_of(
+    group: BaseExceptionGroup[BaseException], kinds: type[Exception] | tuple[type[Exception], ...] = Exception
+) -> BaseException:
     """The first error inside a task group's; the group itself when one in it is of none of these kinds.
 
     In place of `except*`: before Python 3.11.4 that wraps what is raised in it in another group.
     """
-    if not isinstance(group, BaseExceptionGroup) or group.split(kinds)[1] is not None:
+    if group.split(kinds)[1] is not None:
         return group
     first: BaseException = group
     while isinstance(first, BaseExceptionGroup):

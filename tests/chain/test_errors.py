@@ -13,7 +13,6 @@ GROUP = BaseExceptionGroup("tasks", [BaseExceptionGroup("inner", [INNER, Rejecte
 def test_the_first_error_inside_a_group_comes_out_by_itself() -> None:
     assert first_of(GROUP) is INNER
     assert first_of(GROUP, (ConfigError, Rejected)) is INNER
-    assert first_of(INNER) is INNER
 
 
 @pytest.mark.parametrize("kinds", [ConfigError, Rejected, (KeyError, ValueError)])
