@@ -62,10 +62,23 @@ class MakeRelease:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Open this round by this plan."""
+    """Open this round by this plan. `expired` rounds with it came to nothing just before."""
 
     round: int
     plan: RoundPlan
+    expired: int = 0
+
+    def open_ms(self, most_ms: int) -> int:
+        """How long gateways may commit: as planned, twice as long per expired round, at most what the policy allows."""
+        return self._longer_ms(self.plan.open_s, most_ms)
+
+    def settle_ms(self, most_ms: int) -> int:
+        """How long validators may then take to settle, by the same rule."""
+        return self._longer_ms(self.plan.settle_s, most_ms)
+
+    def _longer_ms(self, planned_s: float, most_ms: int) -> int:
+        planned_ms = round(planned_s * 1000)
+        return max(planned_ms, min(planned_ms << self.expired, most_ms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +126,7 @@ def decide(lane: Lane, seen: Seen) -> Action:
             "round_expired",
             f"task {lane.task}: round {last.round} and {expired - 1} before it expired ({why})",
         )
-    return Open(seen.task.round + 1, plan)
+    return Open(seen.task.round + 1, plan, expired)
 
 
 def arms_may_start(lane: Lane, seen: Seen) -> bytes | None:

@@ -24,6 +24,7 @@ class RoundPlan(Config, frozen=True):
     """One round, `repeat` times. Rates are per SGD step; the chain holds them in parts per million.
 
     `open_s` is how long gateways may commit, `settle_s` how long validators may take to recompute after that.
+    Whenever such a round expires the next is given twice as long, within the federation's policy.
     """
 
     kind: Kind

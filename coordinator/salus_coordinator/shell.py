@@ -226,7 +226,9 @@ async def _open(campaign: Campaign, lane: Lane, action: Open) -> int:
     base = await _base(campaign)
     async with campaign.turn:
         status = await campaign.client.status()
-        deadline_ms = max(campaign.now_ms(), status.time_ms) + round(plan.open_s * 1000)
+        most_ms = campaign.client.genesis.policy.max_duration_ms
+        open_ms, settle_ms = action.open_ms(most_ms), action.settle_ms(most_ms)
+        deadline_ms = max(campaign.now_ms(), status.time_ms) + open_ms
         body = OpenRound(
             task=lane.task,
             round=action.round,
@@ -241,7 +243,7 @@ async def _open(campaign: Campaign, lane: Lane, action: Open) -> int:
             min_updates=plan.min_updates,
             w_max=plan.w_max,
             deadline_ms=deadline_ms,
-            settle_deadline_ms=deadline_ms + round(plan.settle_s * 1000),
+            settle_deadline_ms=deadline_ms + settle_ms,
         )
         nonce = await campaign.client.next_nonce(campaign.signer.public_key)
         tx = open_round_tx(campaign.client.genesis.chain_id, campaign.signer, nonce, body)

@@ -121,7 +121,7 @@ def main() -> int:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--seconds", type=float, default=30, help="for each target (default: 30)")
     length.add_argument("--hours", type=float, help="for each target")
-    parser.add_argument("--jobs", type=int, default=2, help="compilers at once (default: 2)")
+    parser.add_argument("--jobs", type=int, default=2, help="compilers, then targets, at once (default: 2)")
     parser.add_argument("--build-only", action="store_true", help="compile and link, and run nothing")
     given = parser.parse_args()
     names = given.target or targets()
@@ -131,8 +131,9 @@ def main() -> int:
     if given.build_only:
         return 0
     seconds = int(given.hours * 3600 if given.hours else given.seconds)
-    broken = [name for name in names if not run(name, seconds)]
-    return 1 if broken else 0
+    with ThreadPoolExecutor(given.jobs) as pool:
+        held = list(pool.map(lambda name: run(name, seconds), names))
+    return 0 if all(held) else 1
 
 
 if __name__ == "__main__":

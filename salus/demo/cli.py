@@ -38,6 +38,9 @@ def demo(
         Wearables,
         typer.Option(help="What runs the wearables: the firmware as host programs, or Python with the genuine TFLM."),
     ] = Wearables.AUTO,
+    patience: Annotated[
+        float, typer.Option(min=0.25, max=60, help="Rounds are open so many times as long: for slow machines.")
+    ] = 1.0,
     quick: Annotated[bool, typer.Option("--quick", help="Shorter pre-training: for tests, not for figures.")] = False,
 ) -> None:
     """One patient's day, end to end: wearables, gateways, chain, rounds, a release over MQTT, and a report.
@@ -58,6 +61,7 @@ def demo(
             broker=broker,
             seed=seed,
             quick=quick,
+            patience=patience,
             wearable=wearable.value,
         )
     )

@@ -19,4 +19,5 @@ class Options:
     broker: str
     seed: int
     quick: bool
+    patience: float = 1.0
     wearable: str = "auto"  # native, tflm, or native where it builds

@@ -25,8 +25,8 @@ MARK: Final = ".salus-demo"
 FEDERATION: Final = "demo"
 # Plain first values, tuned on nobody, and fixed before any patient's test part was looked at; the same for every
 # arm. Better ones are known (docs/benchmarks.md); they wait for people whose test part nobody has seen.
-CALIBRATION: Final = {"shared_epochs": 5, "personal_epochs": 0, "lr_shared": 0.01, "open_s": 6.0}
-FEATURE: Final = {
+CALIBRATION: Final[dict[str, float]] = {"shared_epochs": 5, "personal_epochs": 0, "lr_shared": 0.01, "open_s": 6.0}
+FEATURE: Final[dict[str, float]] = {
     "shared_epochs": 5,
     "personal_epochs": 5,
     "lr_shared": 0.01,
@@ -122,7 +122,14 @@ def _write_coordinator(
     space: Workspace, roles: Cast, which: tuple[Arm, ...], options: Options, builder_port: int
 ) -> None:
     least = min(MIN_UPDATES, len(roles.gateways))
-    features = options.rounds - 1
+
+    def round_plan(kind: str, algorithm: str, settings: dict[str, float], repeat: int) -> dict[str, Any]:
+        timed = {**settings, "open_s": settings["open_s"] * options.patience}
+        return {"kind": kind, "algorithm": algorithm, "min_updates": least, "repeat": repeat, **timed}
+
+    def feature_rounds(arm: Arm) -> dict[str, Any]:
+        return round_plan("feature", arm.algorithm, FEATURE, options.rounds - 1)
+
     content: dict[str, Any] = {
         "genesis": "genesis.toml",
         "key": "keys/coordinator.pem",
@@ -131,13 +138,9 @@ def _write_coordinator(
         "builder": f"http://127.0.0.1:{builder_port}",
         "progress": space.progress.name,
         "rounds": [
-            {"kind": "calibration", "algorithm": "fedavg", "min_updates": least, **CALIBRATION},
-            _feature_rounds(which[0], least, features),
+            round_plan("calibration", "fedavg", CALIBRATION, 1),
+            feature_rounds(which[0]),
         ],
-        "arms": [{"task": arm.task, "rounds": [_feature_rounds(arm, least, features)]} for arm in which[1:]],
+        "arms": [{"task": arm.task, "rounds": [feature_rounds(arm)]} for arm in which[1:]],
     }
     write_toml(space.config("coordinator"), content, "The campaign.\nRun: salus coordinator run coordinator.toml")
-
-
-def _feature_rounds(arm: Arm, least: int, repeat: int) -> dict[str, Any]:
-    return {"kind": "feature", "algorithm": arm.algorithm, "min_updates": least, "repeat": repeat, **FEATURE}

@@ -38,7 +38,7 @@ def run(options: Options, console: Console | None = None) -> Facts:
         prepared = prepare(options)
     with Processes(prepared.space.logs) as processes:
         kind = _bring_up(prepared, options, processes, stages)
-        _campaign(prepared, processes, stages)
+        _campaign(prepared, processes, stages, options.patience)
         facts = _facts(prepared, options, kind, stages)
     _report(prepared, facts, shown)
     if not facts.verified:
@@ -103,7 +103,7 @@ def _wearables(options: Options, missing: str, stages: Stages) -> str:
     return "tflm"
 
 
-def _campaign(prepared: Prepared, processes: Processes, stages: Stages) -> None:
+def _campaign(prepared: Prepared, processes: Processes, stages: Stages, patience: float) -> None:
     """Rounds and releases, while the wearables go on with whatever release they have."""
     progress = Follower(prepared.space.progress)
 
@@ -115,7 +115,7 @@ def _campaign(prepared: Prepared, processes: Processes, stages: Stages) -> None:
     with stages.stage("rounds and releases"):
         config = str(prepared.space.config("coordinator"))
         processes.start("coordinator", salus_command("coordinator", "run", config))
-        processes.wait_until(tell, "the campaign", CAMPAIGN_TIMEOUT_S)
+        processes.wait_until(tell, "the campaign", CAMPAIGN_TIMEOUT_S * max(1.0, patience))
         processes.wait_exit("coordinator", START_TIMEOUT_S)
         tell()
     with stages.stage("later days with the new release, to the last acknowledged packet"):

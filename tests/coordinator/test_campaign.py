@@ -51,11 +51,12 @@ def seen(statuses: list[Status], version: int = 0) -> Seen:
         (seen([], 1), Open(1, CALIBRATION)),
         (seen(["open"], 1), Wait(1)),
         (seen(["closed"], 1), Wait(1)),
-        (seen(["expired"], 1), Open(2, CALIBRATION)),
+        (seen(["expired"], 1), Open(2, CALIBRATION, expired=1)),
         (seen(["expired", "settled"], 1), MakeRelease(2, 2)),
         (seen(["settled"], 2), Open(2, FEATURE)),
         (seen(["settled", "settled"], 2), Open(3, FEATURE)),
-        (seen(["settled", "expired", "expired"], 2), Open(4, FEATURE)),
+        (seen(["settled", "expired", "expired"], 2), Open(4, FEATURE, expired=2)),
+        (seen(["settled", "expired", "settled"], 2), Open(4, FEATURE)),
         (seen(["settled", "settled", "settled"], 2), Done()),
     ],
 )
@@ -68,6 +69,19 @@ def test_a_round_that_expires_too_often_ends_the_campaign_with_the_reason() -> N
     assert isinstance(action, Fail)
     assert action.code == "round_expired"
     assert "too_few_updates, 0 of 3" in action.reason
+
+
+@pytest.mark.parametrize(
+    ("expired", "open_ms", "settle_ms"),
+    [(0, 4_000, 2_000), (1, 8_000, 4_000), (3, 32_000, 16_000), (4, 50_000, 32_000)],
+)
+def test_what_expired_is_given_twice_as_long_within_the_policy(expired: int, open_ms: int, settle_ms: int) -> None:
+    action = Open(1, RoundPlan(kind="feature", algorithm="fedrep", open_s=4.0, settle_s=2.0), expired)
+    assert (action.open_ms(most_ms=50_000), action.settle_ms(most_ms=50_000)) == (open_ms, settle_ms)
+
+
+def test_a_plan_beyond_the_policy_stays_as_it_is_for_the_chain_to_refuse() -> None:
+    assert Open(1, RoundPlan(kind="feature", algorithm="fedrep", open_s=60.0)).open_ms(most_ms=50_000) == 60_000
 
 
 def test_an_arm_makes_no_releases() -> None:

@@ -125,6 +125,10 @@ async def test_an_expired_round_is_opened_again(package: Package, tmp_path: Path
     await shell.run_campaign(campaign(chain, package, tmp_path), watch=False)
     assert chain.history["small", 1].status.value == "expired"
     assert chain.state.tasks["small"].round == 4
+    first, again, next_one = (chain.history["small", number].open for number in (1, 2, 3))
+    assert again.deadline_ms - first.deadline_ms == round(2 * CALIBRATION.open_s * 1000)
+    settle_ms = [each.settle_deadline_ms - each.deadline_ms for each in (first, again, next_one)]
+    assert settle_ms == [30_000, 60_000, 30_000]
 
 
 async def test_too_many_expired_rounds_end_the_campaign(package: Package, tmp_path: Path) -> None:

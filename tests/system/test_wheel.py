@@ -15,7 +15,7 @@ from tests.system.conftest import SmallRun
 
 REPOSITORY = Path(__file__).parents[2]
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("demo"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 
 def run(*command: str | Path, cwd: Path, code: int = 0) -> str:
