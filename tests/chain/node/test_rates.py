@@ -14,6 +14,7 @@ def test_a_burst_passes_and_then_so_many_a_second() -> None:
     with pytest.raises(TooFast) as fast:
         rates.check(b"a", 1_000)
     assert fast.value.retry_ms == 100 and fast.value.code == "too_fast"
+    assert [rates.spare(who, 1_000) for who in (b"a", b"b")] == [0, 3]
     rates.check(b"b", 1_000)
     rates.check(b"a", 1_000 + fast.value.retry_ms)
 

@@ -25,7 +25,7 @@ from salus_chain.inspection import (
     ValidatorsView,
 )
 from salus_chain.keys import verify
-from salus_chain.node.foresight import SLICE, foresee
+from salus_chain.node.foresight import foresee_batch
 from salus_chain.node.http.feed import Feed
 from salus_chain.node.http.metrics import Metrics, Reading, Traffic
 from salus_chain.node.http.outcomes import Outcomes
@@ -149,10 +149,8 @@ class NodeService:
 
     async def submit_batch(self, batch: Sequence[bytes]) -> tuple[Submitted, ...]:
         """All at once; their signatures a few at a time before that, while votes come and go."""
-        for number, data in enumerate(batch, 1):
-            foresee(data)
-            if number % SLICE == 0:
-                await asyncio.sleep(0)
+        mempool = self._node.ledger.mempool
+        await foresee_batch(batch, lambda sender: mempool.spare(sender, _now_ms()))
         return tuple(
             Submitted(None, each.code, each.reason) if isinstance(each, Rejected) else Submitted(each)
             for each in self._node.ledger.submit_batch(batch)

@@ -105,6 +105,10 @@ class Mempool:
         wanted = self.pending.nonces.get(sender, 0)
         return self._evicted.get(sender, wanted)
 
+    def spare(self, sender: bytes, now_ms: int) -> int:
+        """How many more the sender's rate allows now: what is beyond it need not be verified."""
+        return self._rates.spare(sender, now_ms)
+
     def add(self, tx: Transaction, now_ms: int, *, metered: bool = True) -> None:
         """Let a transaction wait; a peer's is not `metered`, it was where it came in.
 

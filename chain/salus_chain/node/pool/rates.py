@@ -33,6 +33,10 @@ class Rates:
             reason = f"{sender.hex()[:16]} exceeds {self._per_s} transactions a second; try again in {retry_ms} ms"
             raise TooFast(reason, retry_ms)
 
+    def spare(self, sender: bytes, now_ms: int) -> int:
+        """How many transactions more would be taken of this sender now."""
+        return int(self._tokens(sender, now_ms))
+
     def take(self, sender: bytes, now_ms: int) -> None:
         """Count one transaction that was admitted."""
         self._buckets[sender] = (self._tokens(sender, now_ms) - 1, now_ms)
