@@ -31,6 +31,8 @@ REQUESTS: tuple[Message, ...] = (
         features_per_packet=8,
         windows_per_packet=4,
         ack_timeout_ms=10_000,
+        client_certificate_pem=b"-----BEGIN CERTIFICATE-----",
+        client_key_pem=b"-----BEGIN PRIVATE KEY-----",
     ),
     pb.StatusRequest(),
     pb.InjectSamples(start_ms=1_767_225_600_000, channels=3, values=[0.5] * 30, first_sample=10, ends_piece=True),

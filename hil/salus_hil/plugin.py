@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from salus_hil.rig.rigfile import Rig, RigWearable
 
 NEEDS: Final = (
-    "needs(*things): a wearable of the rig without these skips the test: board, bridge, broker, fast, flash, power"
+    "needs(*things): a wearable of the rig without these skips the test: "
+    "board, bridge, broker, fast, flash, network, power"
 )
 PROPERTY: Final = "salus"  # of a test in the JUnit file: what its wearable measured, as JSON
 RIG: Final = pytest.StashKey["Rig | None"]()

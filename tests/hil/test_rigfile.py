@@ -29,10 +29,11 @@ def test_what_a_wearable_has_comes_from_its_runner_its_power_and_its_fixtures(tm
         {**BOARD, "id": "plain"},
     )
     native, emulated, board, plain = read_rig(path).wearables
-    assert native.has == {"native", "power", "flash", "broker", "fast"} and native.program == tmp_path.resolve() / "p"
+    assert native.has == {"native", "power", "flash", "broker", "fast", "network"}
+    assert native.program == tmp_path.resolve() / "p"
     assert emulated.has == {"qemu_m4", "power", "flash", "broker", "bridge"}
-    assert board.has == {"board", "power", "broker"} and board.program is None
-    assert plain.has == {"board"}
+    assert board.has == {"board", "power", "broker", "network"} and board.program is None
+    assert plain.has == {"board", "network"}
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ bool decode_envelope(MutableBytes frame, Envelope& envelope) {
 
 bool decode_provision(MutableBytes body, Provision& provision, const char*& why) {
   salus_console_v1_Provision message = salus_console_v1_Provision_init_zero;
-  Found device(body), federation(body), ssid(body), password(body), url(body), ca(body);
+  Found device(body), federation(body), ssid(body), password(body), url(body), ca(body), certificate(body), key(body);
   Found secret(body), release_key(body), gateway_key(body), chain_id(body);
   want(message.device, device);
   want(message.federation, federation);
@@ -125,6 +125,8 @@ bool decode_provision(MutableBytes body, Provision& provision, const char*& why)
   want(message.wifi_password, password);
   want(message.broker_url, url);
   want(message.broker_ca_pem, ca);
+  want(message.client_certificate_pem, certificate);
+  want(message.client_key_pem, key);
   want(message.link_secret, secret);
   want(message.release_public_key, release_key);
   want(message.gateway_public_key, gateway_key);
@@ -134,7 +136,8 @@ bool decode_provision(MutableBytes body, Provision& provision, const char*& why)
   why = "a text with a NUL in it";
   if (!close_text(device, provision.device) || !close_text(federation, provision.federation) ||
       !close_text(ssid, provision.wifi_ssid) || !close_text(password, provision.wifi_password) ||
-      !close_text(url, provision.broker_url) || !close_text(ca, provision.broker_ca_pem)) {
+      !close_text(url, provision.broker_url) || !close_text(ca, provision.broker_ca_pem) ||
+      !close_text(certificate, provision.client_certificate_pem) || !close_text(key, provision.client_key_pem)) {
     return false;
   }
   provision.link_secret = bytes_of(secret);

@@ -13,7 +13,7 @@ class Spy : public Handler, public Carried {
  public:
   std::vector<std::string> calls;
   Outcome outcome;
-  std::string device, federation, ssid, password, url, ca;
+  std::string device, federation, ssid, password, url, ca, certificate, key;
   std::vector<std::uint8_t> secret, release_key, gateway_key, chain_id, message;
   std::vector<float> values;
   std::vector<std::int8_t> input;
@@ -36,6 +36,7 @@ class Spy : public Handler, public Carried {
   Outcome provision(const Provision& request) override {
     device = request.device, federation = request.federation, ssid = request.wifi_ssid;
     password = request.wifi_password, url = request.broker_url, ca = request.broker_ca_pem;
+    certificate = request.client_certificate_pem, key = request.client_key_pem;
     secret.assign(request.link_secret.begin(), request.link_secret.end());
     release_key.assign(request.release_public_key.begin(), request.release_public_key.end());
     gateway_key.assign(request.gateway_public_key.begin(), request.gateway_public_key.end());

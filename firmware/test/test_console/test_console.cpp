@@ -67,12 +67,15 @@ TEST_F(ConsoleTest, ProvisionsEveryField) {
   expect_done(salus_console_v1_Frame_provision_tag,
               text(1, "w1") + text(2, "ward") + text(3, "pass word") + text(4, "mqtts://u:p@h:1") + text(5, "PEM") +
                   bytes(6, secret) + bytes(7, release) + bytes(8, gateway) + bytes(9, chain) + text(10, "north") +
-                  number(11, 2) + number(12, 500) + number(13, 8) + number(14, 4) + number(15, 10000));
+                  number(11, 2) + number(12, 500) + number(13, 8) + number(14, 4) + number(15, 10000) +
+                  text(16, "CERTIFICATE") + text(17, "KEY"));
   EXPECT_EQ(spy.device, "w1");
   EXPECT_EQ(spy.ssid, "ward");
   EXPECT_EQ(spy.password, "pass word");
   EXPECT_EQ(spy.url, "mqtts://u:p@h:1");
   EXPECT_EQ(spy.ca, "PEM");
+  EXPECT_EQ(spy.certificate, "CERTIFICATE");
+  EXPECT_EQ(spy.key, "KEY");
   EXPECT_EQ(spy.secret, secret);
   EXPECT_EQ(spy.release_key, release);
   EXPECT_EQ(spy.gateway_key, gateway);

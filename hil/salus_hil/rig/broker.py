@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from salus_hil.errors import RigError
+from salus_hil.rig.authority import Authority
 
 START_TIMEOUT_S: Final = 10.0
 _PLACES: Final = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
@@ -23,15 +24,22 @@ def mosquitto_path() -> str | None:
 
 
 class Mosquitto:
-    """On a free port. `host` other than the loopback listens on all interfaces: a board has to reach it."""
+    """On a free port. `host` other than the loopback listens on all interfaces: a board has to reach it.
 
-    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
-        self.host, self.port = host, _free_port()
+    With an `authority` also by TLS on a second port, where clients need a certificate; its own is for `certified`, or
+    for `host`.
+    """
+
+    def __init__(
+        self, folder: Path, host: str = "127.0.0.1", authority: Authority | None = None, certified: str = ""
+    ) -> None:
+        self.host, self.port, self.tls_port = host, _free_port(), _free_port() if authority else 0
         listen = "127.0.0.1" if host == "127.0.0.1" else "0.0.0.0"  # noqa: S104  boards reach it over the network
         folder.mkdir(parents=True, exist_ok=True)
         self._config, self._log = folder / "mosquitto.conf", folder / "mosquitto.log"
         self._config.write_text(
             f"listener {self.port} {listen}\n"
+            f"{_tls(folder, self.tls_port, listen, authority, certified or host) if authority else ''}"
             "allow_anonymous true\n"  # payloads are sealed end to end
             f"user {getpass.getuser()}\n"
             f"persistence true\npersistence_location {folder}/\nautosave_interval 1\n"
@@ -43,6 +51,16 @@ class Mosquitto:
     def url(self) -> str:
         """As the wearable reaches it."""
         return f"mqtt://{self.host}:{self.port}"
+
+    @property
+    def tls_url(self) -> str:
+        """As the wearable reaches it by TLS."""
+        return f"mqtts://{self.host}:{self.tls_port}"
+
+    @property
+    def refusals(self) -> int:
+        """How many TLS handshakes one side or the other has ended."""
+        return self._log.read_text(errors="replace").count("OpenSSL Error[0]")
 
     @property
     def local_url(self) -> str:
@@ -80,6 +98,17 @@ class Mosquitto:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+def _tls(folder: Path, port: int, listen: str, authority: Authority, certified: str) -> str:
+    """The lines of the configuration for the TLS port; its files are written beside."""
+    issued = authority.issue("broker", certified)
+    for name, content in (("ca", authority.pem), ("certificate", issued.certificate_pem), ("key", issued.key_pem)):
+        (folder / f"{name}.pem").write_bytes(content)
+    return (
+        f"listener {port} {listen}\nrequire_certificate true\n"
+        f"cafile {folder}/ca.pem\ncertfile {folder}/certificate.pem\nkeyfile {folder}/key.pem\n"
+    )
 
 
 def _free_port() -> int:

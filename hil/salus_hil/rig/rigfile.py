@@ -70,7 +70,8 @@ class RigWearable:
     def has(self) -> frozenset[str]:
         """What tests may ask for: what the entry names, and what its runner brings along."""
         power = {"power"} if self.entry.power else set()
-        return _IMPLIED[self.entry.runner] | power | frozenset(self.entry.fixtures)
+        has = _IMPLIED[self.entry.runner] | power | frozenset(self.entry.fixtures)
+        return has if "bridge" in has else has | {"network"}
 
 
 @dataclass(frozen=True, slots=True)
