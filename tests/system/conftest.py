@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +16,10 @@ from salus_hil.virtual.engine import tflm_available
 
 @dataclass(frozen=True)
 class SmallRun:
-    """What a demo of 2 patients, 2 gateways, 4 validators and 2 rounds left, and how long it took."""
+    """What a demo of 2 patients, 2 gateways, 4 validators and 2 rounds left."""
 
     folder: Path
     facts: Facts
-    seconds: float
     output: str
 
 
@@ -32,7 +30,6 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
     folder = tmp_path_factory.mktemp("demo") / "salus-demo"
     options = ["--patients", "2", "--gateways", "2", "--validators", "4", "--rounds", "2", "--quick"]
     options += ["--patience", "2"]  # other tests keep the machine busy meanwhile
-    begin = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "salus", "demo", "--dir", str(folder), *options],
         capture_output=True,
@@ -40,11 +37,10 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
         timeout=240,
         check=False,
     )
-    seconds = time.monotonic() - begin
     logs = "\n".join(f"== {log.name}\n{log.read_text()[-1500:]}" for log in sorted(folder.glob("logs/*.log")))
     assert done.returncode == 0, f"{done.stdout}{done.stderr}\n{logs}"
     facts = msgspec.json.decode((folder / "report.json").read_bytes(), type=Facts)
-    return SmallRun(folder, facts, seconds, done.stdout)
+    return SmallRun(folder, facts, done.stdout)
 
 
 @pytest.fixture(scope="session")
