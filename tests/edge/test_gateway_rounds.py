@@ -117,7 +117,7 @@ async def approve(federation: Federation, client: ChainClient) -> None:
 
 
 async def open_round(
-    federation: Federation, client: ChainClient, task: str, number: int, algorithm: str, open_s: float = 6.0
+    federation: Federation, client: ChainClient, task: str, number: int, algorithm: str, open_s: float = 9.0
 ) -> None:
     package = federation.settings.package
     groups = ("trunk",) if algorithm == "fedrep" else ("trunk", "head")
@@ -200,7 +200,7 @@ async def test_killed_after_training_it_sends_the_same_bytes(federation: Federat
     settings.boot_counter.write_text("0\n")
     async with federation.client() as client:
         await approve(federation, client)
-        await open_round(federation, client, "wave", 1, "fedrep", open_s=8.0)
+        await open_round(federation, client, "wave", 1, "fedrep", open_s=12.0)
         with running(settings) as gateway, Database(settings.store) as database:
 
             async def trained() -> bool:

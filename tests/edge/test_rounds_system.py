@@ -89,7 +89,7 @@ class Ward:
         self, task: str, number: int, kind: str, algorithm: str, groups: tuple[Group, ...], base: bytes
     ) -> None:
         signer, package = PemSigner.load(self.founded.coordinator_key), self.settings.package
-        deadline_ms = time.time_ns() // 1_000_000 + 4_000
+        deadline_ms = time.time_ns() // 1_000_000 + 8_000
         body = OpenRound(
             task,
             number,

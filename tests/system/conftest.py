@@ -29,7 +29,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
         pytest.skip("no tflite-micro wheel for this platform: only x86-64 Linux has one")
     folder = tmp_path_factory.mktemp("demo") / "salus-demo"
     options = ["--patients", "2", "--gateways", "2", "--validators", "4", "--rounds", "2", "--quick"]
-    options += ["--patience", "2"]  # other tests keep the machine busy meanwhile
+    options += ["--patience", "3"]  # other tests keep the machine busy meanwhile
     done = subprocess.run(
         [sys.executable, "-m", "salus", "demo", "--dir", str(folder), *options],
         capture_output=True,
