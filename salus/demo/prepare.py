@@ -99,6 +99,7 @@ def _found(
     for seat, hospital in enumerate(roles.hospitals):
         for gateway in roles.of_hospital(hospital):
             key = PemSigner.generate(space.keys / f"{gateway}.pem").public_key.hex()
+            (space.keys / f"{gateway}.pub").write_text(key + "\n")
             own = roles.of_gateway(gateway)
             seats.setdefault(seat, []).append(GatewaySeat(id=gateway, public_key=key, patients=len(own)))
             for patient in own:

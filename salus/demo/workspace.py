@@ -147,6 +147,7 @@ def write_wearable(space: Workspace, genesis: Genesis, patient: Patient, broker:
         "mqtt": broker,
         "link_secret": f"keys/{patient.device}.link",
         "release_public_key": "keys/release.pub",
+        "gateway_public_key": f"keys/{patient.gateway}.pub",
         "chain_id": genesis.chain_id.hex(),
         "model": "model",
         "state": f"wearables/{patient.device}",

@@ -45,6 +45,11 @@ def test_the_command_imports_nothing_heavy() -> None:
         ({"replay": {"data": "sway", "subject": "p9", "root": ".", "phases": [{"parts": ["setup"]}]}}, "p0, p1"),
         ({"replay": {"data": "sway", "subject": "p0", "phases": [{"parts": ["night"]}]}}, "no part night"),
         ({"replay": {"data": "sway", "subject": "p0", "root": "no", "phases": [{"parts": []}]}}, "sway"),
+        (
+            {"replay": {"data": "sway", "subject": "p0", "phases": [{"parts": [], "wait_for_personal": True}]}},
+            "`replay`",
+        ),
+        ({"gateway_public_key": "nowhere.pub"}, "nowhere.pub"),
     ],
 )
 def test_a_wrong_configuration_ends_with_2_and_one_line(

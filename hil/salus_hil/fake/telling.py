@@ -52,9 +52,8 @@ def as_config(kept: pb.Provision, folder: Path) -> Wearable:
         windows_per_packet=kept.windows_per_packet or 4,
         ack_timeout_s=(kept.ack_timeout_ms or 10_000) / 1000,
     )
-    return Wearable(
-        file, read_url(kept.broker_url), kept.link_secret, kept.release_public_key, kept.chain_id, folder, folder, None
-    )
+    broker, keys = read_url(kept.broker_url), (kept.release_public_key, kept.gateway_public_key)
+    return Wearable(file, broker, kept.link_secret, *keys, kept.chain_id, folder, folder, None)
 
 
 def _counters(counts: dict[str, int]) -> list[pb.Counter]:

@@ -34,6 +34,7 @@ def progress(name: str, done: int, phases: int, status: pb.Status, said: pb.Stat
         "features": said.features,
         "windows": said.windows,
         "model_version": status.model_version,
+        "personal_version": status.personal_version,
         "clock_ms": status.clock_ms,
     }
 

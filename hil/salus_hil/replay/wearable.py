@@ -142,8 +142,9 @@ class ReplayedWearable:
 
 
 def _may_start(phase: Phase, said: pb.Status) -> bool:
-    calibrating = said.clock_ms < said.calibrate_until_ms
-    return said.model_version >= phase.after_version and (calibrating or not phase.wait_for_calibration)
+    calibrating, personal = said.clock_ms < said.calibrate_until_ms, said.personal_version > 0
+    there = (calibrating or not phase.wait_for_calibration) and (personal or not phase.wait_for_personal)
+    return there and said.model_version >= phase.after_version
 
 
 def _full(said: pb.InjectReply | pb.Status) -> bool:
@@ -160,6 +161,7 @@ def _provision(config: Wearable) -> pb.Provision:
         chain_id=config.chain_id,
         link_secret=config.link_secret,
         release_public_key=config.release_public_key,
+        gateway_public_key=config.gateway_public_key,
         ring_packets=file.ring_packets,
         features_per_packet=file.features_per_packet,
         windows_per_packet=file.windows_per_packet,

@@ -14,11 +14,14 @@ from salus_edge.link.url import Broker, read_url
 
 
 class Phase(Config, frozen=True):
-    """Parts of the subject's recordings, replayed once a model version is active and calibration was asked for."""
+    """Parts of the subject's recordings, replayed once a model version is active, and what else it waits for is there:
+    a calibration that was asked for, the patient's own release.
+    """
 
     parts: list[str]
     after_version: int = 1
     wait_for_calibration: bool = False
+    wait_for_personal: bool = False
 
 
 class Replay(Config, frozen=True):
@@ -32,7 +35,10 @@ class Replay(Config, frozen=True):
 
 
 class WearableFile(Config, frozen=True):
-    """The file as written. Paths are relative to it; `speed` is a multiple of real time, 0 as fast as it goes."""
+    """The file as written. Paths are relative to it; `speed` is a multiple of real time, 0 as fast as it goes.
+
+    Personal releases are taken from the gateway that `gateway_public_key` names, and without one from none.
+    """
 
     device: str
     federation: str
@@ -48,6 +54,7 @@ class WearableFile(Config, frozen=True):
     windows_per_packet: int = 4
     speed: float = 0.0
     ack_timeout_s: float = 10.0
+    gateway_public_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,7 @@ class Wearable:
     broker: Broker
     link_secret: bytes
     release_public_key: bytes
+    gateway_public_key: bytes  # empty: none
     chain_id: bytes
     model: Path
     state: Path
@@ -69,14 +77,14 @@ def read_wearable(path: Path) -> Wearable:
     file = load(path, WearableFile)
     _check(path, file)
     secret = _hex(beside(path, file.link_secret), "link_secret", SECRET_BYTES)
-    key = _hex(beside(path, file.release_public_key), "release_public_key", 33)
-    if not is_public_key(key):
-        raise ConfigError(f"{path}: release_public_key is not a compressed P-256 point")
     return Wearable(
         file=file,
         broker=read_url(file.mqtt, path),
         link_secret=secret,
-        release_public_key=key,
+        release_public_key=_public_key(path, "release_public_key", file.release_public_key),
+        gateway_public_key=(
+            _public_key(path, "gateway_public_key", file.gateway_public_key) if file.gateway_public_key else b""
+        ),
         chain_id=_from_hex(f"{path}: chain_id", file.chain_id, 32),
         model=beside(path, file.model),
         state=beside(path, file.state),
@@ -97,6 +105,13 @@ def _check(path: Path, file: WearableFile) -> None:
     known = {"setup", "diary", "reference"}
     if odd := {part for phase in file.replay.phases for part in phase.parts} - known:
         raise ConfigError(f"{path}: replay.phases: no part {', '.join(sorted(odd))}; known are {sorted(known)}")
+
+
+def _public_key(path: Path, name: str, file: str) -> bytes:
+    key = _hex(beside(path, file), name, 33)
+    if not is_public_key(key):
+        raise ConfigError(f"{path}: {name} is not a compressed P-256 point")
+    return key
 
 
 def _hex(path: Path, name: str, length: int) -> bytes:

@@ -12,6 +12,7 @@ import structlog
 from salus_chain.errors import first_of
 from salus_coordinator.data import DataSet
 from salus_coordinator.data import load as load_data
+from salus_edge.errors import ConfigError
 from salus_hil.virtual.config import Wearable, read_wearable
 from salus_hil.virtual.engine import Load, load_tflm
 from salus_hil.virtual.wearable import VirtualWearable
@@ -21,6 +22,9 @@ def simulate(paths: list[Path]) -> None:
     """Run the wearables of these configuration files to their end. Raises what the first failing one raises."""
     log_to_stderr()
     configs = [read_wearable(path) for path in paths]
+    for path, config in zip(paths, configs, strict=True):
+        if any(phase.wait_for_personal for phase in config.file.replay.phases):
+            raise ConfigError(f"{path}: wait_for_personal: only the firmware takes personal releases; use `replay`")
     try:
         asyncio.run(run_all(configs, load_tflm))
     except BaseExceptionGroup as group:
