@@ -31,7 +31,7 @@ FEATURE: Final[dict[str, float]] = {
     "personal_epochs": 5,
     "lr_shared": 0.01,
     "lr_personal": 0.01,
-    "open_s": 4.0,
+    "open_s": 5.0,
 }
 
 
