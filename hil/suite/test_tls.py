@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -51,11 +51,17 @@ def proving(authority: Authority) -> pb.Provision:
     return pb.Provision(client_certificate_pem=issued.certificate_pem, client_key_pem=issued.key_pem)
 
 
-def enrol(wearable: Wearable, broker: Mosquitto, identity: Identity, release: Release, *more: pb.Provision) -> None:
-    for each in more:
-        wearable.provision(each)
-    wearable.enrol(identity, broker.tls_url)
-    wearable.must_take(release.signed(identity))
+@pytest.fixture
+def enrol(wearable: Wearable, broker: Mosquitto, identity: Identity, release: Release) -> Callable[..., None]:
+    """Makes the wearable somebody's, after telling it these."""
+
+    def tell(*first: pb.Provision) -> None:
+        for each in first:
+            wearable.provision(each)
+        wearable.enrol(identity, broker.tls_url)
+        wearable.must_take(release.signed(identity))
+
+    return tell
 
 
 def stays_out(wearable: Wearable, broker: Mosquitto) -> None:
@@ -65,14 +71,9 @@ def stays_out(wearable: Wearable, broker: Mosquitto) -> None:
 
 
 def test_both_sides_prove_themselves_and_nothing_is_lost(
-    wearable: Wearable,
-    broker: Mosquitto,
-    gateway: RigGateway,
-    identity: Identity,
-    release: Release,
-    authority: Authority,
+    wearable: Wearable, broker: Mosquitto, gateway: RigGateway, authority: Authority, enrol: Callable[..., None]
 ) -> None:
-    enrol(wearable, broker, identity, release, trusting(authority), proving(authority))
+    enrol(trusting(authority), proving(authority))
     wearable.wait(lambda said: said.link_up, "link to the broker")
     reply = wearable.inject_patiently(recording(20.0), START_MS)
     wearable.wait(lambda said: said.ring_packets == 0, "empty ring")
@@ -81,28 +82,18 @@ def test_both_sides_prove_themselves_and_nothing_is_lost(
 
 
 def test_without_a_certificate_it_stays_out_until_it_is_given_one(
-    wearable: Wearable,
-    broker: Mosquitto,
-    gateway: RigGateway,
-    identity: Identity,
-    release: Release,
-    authority: Authority,
+    wearable: Wearable, broker: Mosquitto, authority: Authority, enrol: Callable[..., None]
 ) -> None:
-    enrol(wearable, broker, identity, release, trusting(authority))
+    enrol(trusting(authority))
     stays_out(wearable, broker)
     wearable.provision(proving(authority))
     wearable.wait(lambda said: said.link_up, "link to the broker")
 
 
 def test_a_broker_of_another_authority_hears_nothing(
-    wearable: Wearable,
-    broker: Mosquitto,
-    gateway: RigGateway,
-    identity: Identity,
-    release: Release,
-    authority: Authority,
+    wearable: Wearable, broker: Mosquitto, gateway: RigGateway, authority: Authority, enrol: Callable[..., None]
 ) -> None:
-    enrol(wearable, broker, identity, release, trusting(Authority("another")), proving(authority))
+    enrol(trusting(Authority("another")), proving(authority))
     stays_out(wearable, broker)
     assert gateway.raw == []
     wearable.provision(trusting(authority))
@@ -111,13 +102,8 @@ def test_a_broker_of_another_authority_hears_nothing(
 
 @pytest.mark.parametrize("certified", ["broker.elsewhere"])
 def test_a_certificate_for_another_host_is_not_believed(
-    wearable: Wearable,
-    broker: Mosquitto,
-    gateway: RigGateway,
-    identity: Identity,
-    release: Release,
-    authority: Authority,
+    wearable: Wearable, broker: Mosquitto, gateway: RigGateway, authority: Authority, enrol: Callable[..., None]
 ) -> None:
-    enrol(wearable, broker, identity, release, trusting(authority), proving(authority))
+    enrol(trusting(authority), proving(authority))
     stays_out(wearable, broker)
     assert gateway.raw == []
