@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,9 @@ from salus_edge.frontend import cut
 from salus_edge.link import Label
 from salus_edge.proto import console_pb2 as pb
 from salus_hil.bench import fleet
+from salus_hil.console import Console
 from salus_hil.errors import CommandFailed, RigError
+from salus_hil.fake import __main__ as fake
 from salus_hil.rig.broker import Mosquitto, mosquitto_path
 from salus_hil.rig.driver import Wearable
 from salus_hil.rig.frames import piece_frames
@@ -73,6 +77,21 @@ def _work(wearable: Wearable, gateway: RigGateway) -> None:
     assert [label.id for label in gateway.labels] == ["l1"]
     assert wearable.statistics().features == reply.windows
     assert wearable.golden().mismatches == 0
+
+
+async def test_a_reset_leaves_no_link_to_a_terminal_that_may_become_anothers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, found = tmp_path / "serial", []
+    monkeypatch.setattr(os, "execv", lambda *arguments: found.append(link.is_symlink()))
+    running = asyncio.create_task(fake._run(tmp_path / "flash", link, TASK, bridged=False))
+    async with asyncio.timeout(10.0):
+        while not link.is_symlink():
+            await asyncio.sleep(0.01)
+        async with Console(str(link)) as console:
+            await console.reset()
+            await running
+    assert found == [False]
 
 
 def test_what_is_refused_carries_its_code_and_what_is_awaited_in_vain_its_name(tmp_path: Path) -> None:

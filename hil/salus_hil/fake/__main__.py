@@ -38,8 +38,14 @@ async def _run(state: Path, link: Path, task: Task, bridged: bool) -> None:
         each.cancel()
     await wearable.drain()
     if wearable.restarting.is_set() and not ending.is_set():
-        sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, "-m", "salus_hil.fake", *sys.argv[1:]])  # noqa: S606  ourselves
+        _restart(link)
+
+
+def _restart(link: Path) -> None:
+    """This program again, without a link to its terminal: that ends here, and the next one opened may get its name."""
+    sys.stdout.flush()
+    link.unlink(missing_ok=True)
+    os.execv(sys.executable, [sys.executable, "-m", "salus_hil.fake", *sys.argv[1:]])  # noqa: S606  ourselves
 
 
 if __name__ == "__main__":
