@@ -36,9 +36,7 @@ def told(row: dict[str, Any]) -> str:
             what = f"round {row['round']} ({row['kind']}, {row['algorithm']}): {row['updates']} updates, "
             return f"{row['task']}: {what}settled in block {row['settled_height']} {took}"
         case "round":
-            what = f"round {row['round']} {row.get('status', 'failed')} {row.get('reason', '')}"
-            again = ", the next is open for twice as long" if row.get("status") == "expired" else ""
-            return f"{row['task']}: {what}{again} {took}"
+            return f"{row['task']}: round {row['round']} {row.get('status', 'failed')} {row.get('reason', '')} {took}"
         case "release":
             return f"{row['task']}: release {row['version']} approved in block {row.get('height', '–')} {took}"
         case "approve_model":

@@ -28,10 +28,7 @@ def test_only_whole_lines_are_read_and_each_once(tmp_path: Path) -> None:
              "settled_height": 32},
             "round 2 (feature, fedrep): 3 updates, settled in block 32",
         ),
-        (
-            {"stage": "round", "round": 2, "status": "expired", "reason": "too_few_updates"},
-            "expired too_few_updates, the next is open for twice as long",
-        ),
+        ({"stage": "round", "round": 2, "status": "expired", "reason": "too_few_updates"}, "expired too_few_updates"),
         ({"stage": "release", "version": 2, "height": 13}, "release 2 approved in block 13"),
         ({"stage": "approve_model", "height": 5}, "first model approved in block 5"),
         ({"stage": "wait"}, "wait"),

@@ -23,9 +23,7 @@ from salus_chain.rules.transactions import Transaction, TxId, read_transaction
 EARLY_TRANSACTIONS: Final = 256
 GOSSIP_TRANSACTIONS: Final = 256  # sent again on a tick
 ENOUGH_BLOCKS: Final = 2  # wait here: more would be judged anew after each block, and go into none of this node's
-SPARE: Final = (
-    64  # of peers' that are taken at each height all the same: an observer's clients have no turn of their own
-)
+SPARE: Final = 64  # of peers' are taken at each height all the same: an observer's clients have no turn of their own
 
 log = structlog.get_logger()
 

@@ -11,7 +11,6 @@ from salus_chain.consensus.messages import NOTHING_PREPARED, Decided, Message, T
 from salus_chain.rules.blocks import NEVER, Block, Certificate
 from salus_chain.rules.transactions import Seal
 from salus_chain.simulation.forgery import (
-    VOTES,
     altered,
     forged_seals,
     invalid_block,
@@ -20,7 +19,8 @@ from salus_chain.simulation.forgery import (
     recertified,
 )
 from salus_chain.simulation.keyring import Intent, set_name
-from salus_chain.simulation.node import Node, Payload
+from salus_chain.simulation.node import Payload
+from salus_chain.simulation.speaker import Speaker
 from salus_chain.simulation.toychain import CHAIN_ID, Chain
 
 if TYPE_CHECKING:
@@ -30,13 +30,11 @@ OTHER_CHAIN: Final = bytes(31) + b"\x02"  # a second chain that the same keys ru
 REACTION: Final = 0.25
 
 
-class Liar(Node):
+class Liar(Speaker):
     """A node that need not do what its core says. `tricks` name methods below."""
 
     def __init__(self, world: World, index: int, key: bytes, genesis: Chain, tricks: tuple[str, ...]) -> None:
-        super().__init__(world, index, key, genesis, honest=False)
-        self.rng = world.rng
-        self.bag = world.bag
+        super().__init__(world, index, key, genesis)
         self.tricks = frozenset(tricks)
         self.reactions = [act for name, act in REACTIONS.items() if name in self.tricks]
         self.moves = [(name, act) for name, act in MOVES.items() if name in self.tricks]
@@ -141,46 +139,6 @@ class Liar(Node):
             self._used(name)
             move(self)
 
-    def _used(self, name: str) -> None:
-        self.world.count[f"trick {name}"] += 1
-
-    def _others(self) -> list[int]:
-        return [index for index in range(len(self.world.nodes)) if index != self.index]
-
-    def _half(self) -> list[int]:
-        others = self._others()
-        return self.rng.sample(others, self.rng.randint(0, len(others)))
-
-    def _spread(self, payload: Payload) -> None:
-        """To everyone, or to some."""
-        for index in self._others() if self.rng.random() < 0.5 else self._half():
-            self.world.carry(self.index, index, payload)
-
-    def _say(
-        self,
-        type_: Type,
-        round_: int,
-        digest: bytes,
-        *,
-        height: int | None = None,
-        prepared: int = NEVER,
-        block: Block | None = None,
-        certificate: tuple[Seal, ...] = (),
-        changes: tuple[Message, ...] = (),
-    ) -> Message:
-        """Its own signature on anything."""
-        assert self.state.seat is not None
-        at = self.state.height if height is None else height
-        council = self.state.council if at == self.state.height else self.state.later
-        intent = Intent(self.key, CHAIN_ID, council.hash, int(type_), at, round_, prepared, digest)
-        signature = self.world.sign(intent)
-        return Message(type_, at, round_, digest, self.state.seat, signature, prepared, block, certificate, changes)
-
-    def _seal(self, type_: Type, round_: int, digest: bytes) -> Seal:
-        message = self._say(type_, round_, digest)
-        self.bag.add(message)
-        return Seal(message.seat, message.signature)
-
     # Reactions to a message.
 
     def alter(self, message: Message) -> None:
@@ -254,18 +212,7 @@ class Liar(Node):
             self._used("churn")
             self._spread(self._say(Type.ROUND_CHANGE, message.round + 1, NOTHING_PREPARED))
 
-    @property
-    def seat(self) -> int:
-        assert self.state.seat is not None
-        return self.state.seat
-
     # Moves on a tick.
-
-    def _vote_for(self, round_: int, digest: bytes) -> None:
-        for type_ in VOTES:
-            vote = self._say(type_, round_, digest)
-            self.bag.add(vote)
-            self._spread(vote)
 
     def own_lie(self) -> None:
         """Propose, prepare, commit and claim to have prepared a block of its own."""

@@ -52,8 +52,17 @@ def as_config(kept: pb.Provision, folder: Path) -> Wearable:
         windows_per_packet=kept.windows_per_packet or 4,
         ack_timeout_s=(kept.ack_timeout_ms or 10_000) / 1000,
     )
-    broker, keys = read_url(kept.broker_url), (kept.release_public_key, kept.gateway_public_key)
-    return Wearable(file, broker, kept.link_secret, *keys, kept.chain_id, folder, folder, None)
+    return Wearable(
+        file=file,
+        broker=read_url(kept.broker_url),
+        link_secret=kept.link_secret,
+        release_public_key=kept.release_public_key,
+        gateway_public_key=kept.gateway_public_key,
+        chain_id=kept.chain_id,
+        model=folder,
+        state=folder,
+        root=None,
+    )
 
 
 def _counters(counts: dict[str, int]) -> list[pb.Counter]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -84,6 +85,11 @@ class Mosquitto:
                 self.kill()
                 raise RigError(f"mosquitto does not listen on port {self.port}; see {self._log}")
             time.sleep(0.02)
+
+    def freeze(self) -> None:
+        """It keeps its connections and answers nothing, until `kill`."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
 
     def stop(self) -> None:
         """As a service manager would: sessions and queued messages are saved."""

@@ -16,9 +16,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
 from salus_edge.link.connection import Connection, NotConnected
-from tests.edge.link.broker import MOSQUITTO, Mosquitto
+from salus_hil.rig.broker import Mosquitto, mosquitto_path
 
-pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
+pytestmark = pytest.mark.skipif(mosquitto_path() is None, reason="mosquitto is not installed")
 PATIENCE_S = 15.0
 LOST = """
 import asyncio, sys
@@ -33,7 +33,8 @@ asyncio.run(Connection(sys.argv[1], "lost", [], Will("state", b"lost"), greet).r
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    started = Mosquitto(tmp_path)
+    started = Mosquitto(tmp_path / "broker")
+    started.start()
     yield started
     started.kill()
 
